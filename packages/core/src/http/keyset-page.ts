@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { requestInvalid } from '../problem/core-problems.ts';
+
+/** The last row of a page: sort time in milliseconds and id, both needed because times can tie. */
+export type Cursor = { atMs: number; id: string };
+
+const cursorShape = z.tuple([z.number().int().nonnegative(), z.uuid()]);
+
+export const encodeCursor = (cursor: Cursor): string =>
+  Buffer.from(JSON.stringify([cursor.atMs, cursor.id])).toString('base64url');
+
+/** @throws ProblemError `request.invalid` naming the field when the text was not made by `encodeCursor` */
+export const decodeCursor = (text: string): Cursor => {
+  try {
+    const [atMs, id] = cursorShape.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
+    return { atMs, id };
+  } catch (cause) {
+    throw requestInvalid({
+      errors: [{ pointer: '/query/cursor', detail: 'Use the nextCursor of an earlier answer, unchanged.' }],
+      cause,
+    });
+  }
+};
+
+/** Query fields shared by all lists: newest first, up to 200 rows a page. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(200).default(50).describe('Rows per page.'),
+  cursor: z.string().max(200).optional().describe('`nextCursor` of the page before.'),
+};
+
+/** Cuts `limit + 1` fetched rows into a page and the cursor of the next one. */
+export const toPage = <R>(
+  rows: readonly R[],
+  limit: number,
+  cursorOf: (row: R) => Cursor,
+): { data: R[]; nextCursor: string | null } => {
+  const data = rows.slice(0, limit);
+  const last = data.at(-1);
+  return { data, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(cursorOf(last)) : null };
+};

@@ -1,0 +1,117 @@
+import type { z } from 'zod';
+import type { BoundModule } from '../module/define-module.ts';
+import type { Access, Route } from '../module/define-route.ts';
+import { listProblems } from '../problem/define-problem.ts';
+import { toJsonSchema } from './json-schema.ts';
+import { problemMediaType } from './render-problem.ts';
+
+type Json = Record<string, unknown>;
+
+const security = (access: Access): Json[] => {
+  if (access === 'public' || access === 'signature') return [];
+  const scopes = access === 'signedIn' ? [] : [...access.scopes];
+  return [{ apiKey: scopes }, { bearer: scopes }, { session: scopes }];
+};
+
+const parameters = (place: 'path' | 'query', schema: z.ZodType | undefined): Json[] => {
+  if (schema === undefined) return [];
+  const json = toJsonSchema(schema, 'input', 'draft-2020-12');
+  const required = new Set((json['required'] as string[] | undefined) ?? []);
+  return Object.entries((json['properties'] as Record<string, Json> | undefined) ?? {}).map(([name, property]) => ({
+    name,
+    in: place,
+    required: place === 'path' || required.has(name),
+    ...(property['description'] === undefined ? {} : { description: property['description'] }),
+    schema: property,
+  }));
+};
+
+const success = (route: Route<unknown>): Json =>
+  Object.fromEntries(
+    Object.entries(route.output).map(([status, schema]) => [
+      status,
+      {
+        description: 'Success',
+        ...(Number(status) === 204
+          ? {}
+          : {
+              content: {
+                [route.contentType ?? 'application/json']: { schema: toJsonSchema(schema, 'output', 'draft-2020-12') },
+              },
+            }),
+      },
+    ]),
+  );
+
+const requestBody = (route: Route<unknown>): Json => {
+  if (route.rawBody === true)
+    return { requestBody: { required: true, content: { '*/*': { schema: { type: 'string', format: 'binary' } } } } };
+  if (route.input.body === undefined) return {};
+  const schema = toJsonSchema(route.input.body, 'input', 'draft-2020-12');
+  return { requestBody: { required: true, content: { 'application/json': { schema } } } };
+};
+
+const operation = (name: string, route: Route<unknown>): Json => ({
+  operationId: route.operationId,
+  tags: [name],
+  summary: route.summary,
+  ...(route.description === undefined ? {} : { description: route.description }),
+  parameters: [...parameters('path', route.input.params), ...parameters('query', route.input.query)],
+  ...requestBody(route),
+  responses: { ...success(route), default: { $ref: '#/components/responses/Problem' } },
+  security: security(route.access),
+});
+
+const problemResponse = (): Json => ({
+  description: 'RFC 9457 problem',
+  content: {
+    [problemMediaType]: {
+      schema: {
+        type: 'object',
+        required: ['type', 'title', 'status', 'code', 'requestId'],
+        properties: {
+          type: { type: 'string', format: 'uri-reference' },
+          title: { type: 'string' },
+          status: { type: 'integer' },
+          detail: { type: 'string' },
+          instance: { type: 'string' },
+          code: { type: 'string', enum: listProblems().map((problem) => problem.code) },
+          requestId: { type: 'string' },
+          errors: {
+            type: 'array',
+            items: {
+              type: 'object',
+              required: ['pointer', 'detail'],
+              properties: { pointer: { type: 'string' }, detail: { type: 'string' } },
+            },
+          },
+        },
+      },
+    },
+  },
+});
+
+/** The OpenAPI 3.1 description of all routes of the modules. */
+export const buildOpenApi = (modules: readonly BoundModule[], info: { version: string; serverUrl: string }): Json => {
+  const paths: Record<string, Json> = {};
+  for (const { module } of modules)
+    for (const route of module.routes) {
+      const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
+      (paths[path] ??= {})[route.method.toLowerCase()] = operation(module.name, route);
+    }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Impact Hub', version: info.version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    servers: [{ url: info.serverUrl }],
+    tags: modules.filter(({ module }) => module.routes.length > 0).map(({ module }) => ({ name: module.name })),
+    paths,
+    components: {
+      responses: { Problem: problemResponse() },
+      securitySchemes: {
+        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'teei_{live|test}_…' },
+        session: { type: 'apiKey', in: 'cookie', name: 'hub.session_token' },
+      },
+    },
+  };
+};

@@ -1,0 +1,59 @@
+import type { FastifyError } from 'fastify';
+import { isDatabaseUnavailable } from '../database/database-errors.ts';
+import {
+  bodyTooLarge,
+  databaseUnavailable,
+  internalError,
+  requestBodyUnreadable,
+  requestInvalid,
+  unsupportedMediaType,
+} from '../problem/core-problems.ts';
+import { ProblemError, type FieldError } from '../problem/define-problem.ts';
+
+export const problemMediaType = 'application/problem+json';
+
+export type ProblemBody = {
+  type: string;
+  title: string;
+  status: number;
+  code: string;
+  requestId: string;
+  detail?: string;
+  instance?: string;
+  errors?: readonly FieldError[];
+};
+
+const isFastifyError = (error: unknown): error is FastifyError =>
+  error instanceof Error && 'code' in error && String(error.code).startsWith('FST_');
+
+/** Turns whatever was thrown into a problem; everything unknown becomes a 500 that says nothing. */
+export const toProblem = (error: unknown): ProblemError => {
+  if (error instanceof ProblemError) return error;
+  if (isDatabaseUnavailable(error)) return databaseUnavailable({ headers: { 'retry-after': '2' }, cause: error });
+  if (isFastifyError(error)) {
+    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return bodyTooLarge({ cause: error });
+    if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unsupportedMediaType({ cause: error });
+    if (error.code === 'FST_ERR_CTP_EMPTY_JSON_BODY')
+      return requestInvalid({ errors: [{ pointer: '/body', detail: 'The body is empty.' }], cause: error });
+    if (error.statusCode !== undefined && error.statusCode < 500) return requestBodyUnreadable({ cause: error });
+  }
+  if (error instanceof Error && 'statusCode' in error && Number(error.statusCode) < 500)
+    return requestBodyUnreadable({ cause: error });
+  return internalError({ cause: error });
+};
+
+/** The RFC 9457 body. `instance` is the request's path without its query, which may hold personal data. */
+export const problemBody = (problem: ProblemError, request: { id: string; path: string }): ProblemBody => {
+  const { code, status, title } = problem.definition;
+  const { detail, errors } = problem.options;
+  return {
+    type: `/docs/problems#${code}`,
+    title,
+    status,
+    ...(detail === undefined ? {} : { detail }),
+    instance: request.path,
+    code,
+    requestId: request.id,
+    ...(errors === undefined ? {} : { errors }),
+  };
+};

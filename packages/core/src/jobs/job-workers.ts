@@ -1,0 +1,59 @@
+import { Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Database } from '../database/connect-database.ts';
+import type { BoundModule } from '../module/define-module.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { JobMetrics } from '../telemetry/metrics.ts';
+import { queueName, queuePrefix, type Dispatch } from './queue-names.ts';
+import { runJob } from './run-job.ts';
+
+export type JobWorkers = { stop(): Promise<void> };
+
+type Options = {
+  modules: readonly BoundModule[];
+  db: Database;
+  /** Blocking connection: `maxRetriesPerRequest: null`, as BullMQ requires. */
+  redis: Redis;
+  log: Logger;
+  metrics: JobMetrics;
+  random?: () => number;
+};
+
+/** Starts one BullMQ worker per job of the modules. Postgres holds the truth; BullMQ only says "now". */
+export const startJobWorkers = (options: Options): JobWorkers => {
+  const { db, log, metrics, random = Math.random } = options;
+  const abort = new AbortController();
+  const workers = options.modules.flatMap(({ module, deps }) =>
+    module.jobs.map((job) => {
+      const worker = new Worker<Dispatch>(
+        queueName(job.name),
+        async ({ data }) => {
+          const startedAtMs = performance.now();
+          const { outcome, error } = await runJob({ db, job, deps, dispatch: data, signal: abort.signal, random });
+          const durationMs = performance.now() - startedAtMs;
+          metrics.observe(job.name, outcome, durationMs);
+          log[outcome === 'dead' ? 'error' : outcome === 'retrying' ? 'warn' : 'info'](
+            { event: 'job', job: job.name, jobId: data.id, companyId: data.companyId, outcome, durationMs, ...(error === undefined ? {} : { err: error }) },
+            'job',
+          );
+        },
+        {
+          connection: options.redis,
+          prefix: queuePrefix,
+          concurrency: job.concurrency ?? 8,
+          removeOnComplete: { count: 0 },
+          removeOnFail: { count: 0 },
+        },
+      );
+      worker.on('error', (error) => log.warn({ event: 'worker.error', job: job.name, err: error }, 'worker error'));
+      return worker;
+    }),
+  );
+  return {
+    stop: async () => {
+      // Jobs under way may finish; the signal only tells those that wait for something outside.
+      abort.abort();
+      await Promise.all(workers.map((worker) => worker.close()));
+    },
+  };
+};

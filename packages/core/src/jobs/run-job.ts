@@ -1,0 +1,84 @@
+import type { Database } from '../database/connect-database.ts';
+import type { Tx } from '../database/transaction.ts';
+import { PermanentJobError, type Job } from '../module/define-job.ts';
+import { inSpan } from '../telemetry/tracing.ts';
+import type { Dispatch } from './queue-names.ts';
+import { retryDelayMs } from './retry-delay.ts';
+
+export type JobOutcome = 'done' | 'stale' | 'retrying' | 'dead';
+
+type JobRow = { payload: unknown; attempts: number };
+
+type Run = {
+  db: Database;
+  job: Job<never, unknown>;
+  deps: unknown;
+  dispatch: Dispatch;
+  signal: AbortSignal;
+  random: () => number;
+};
+
+const inContext = <T>(db: Database, companyId: string | null, work: (tx: Tx) => Promise<T>): Promise<T> =>
+  companyId === null ? db.system(work) : db.company(companyId, work);
+
+/** SKIP LOCKED: a second worker holding a dispatch of the same job finds nothing and leaves. */
+const lockRow = async (tx: Tx, run: Run): Promise<JobRow | undefined> => {
+  const [row] = await tx.sql<JobRow[]>`
+    select payload, attempts from job
+    where id = ${run.dispatch.id} and generation = ${run.dispatch.generation} and state = 'dispatched'
+    for update skip locked`;
+  return row;
+};
+
+const errorText = (error: unknown): string =>
+  (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 1_000);
+
+const fail = async (run: Run, error: unknown): Promise<JobOutcome> => {
+  const { id, companyId } = run.dispatch;
+  return inContext(run.db, companyId, async (tx) => {
+    const row = await lockRow(tx, run);
+    if (row === undefined) return 'stale';
+    const attempt = row.attempts + 1;
+    const delayMs =
+      error instanceof PermanentJobError ? undefined : retryDelayMs(run.job.retryDelaysSeconds, attempt, run.random);
+    const willRetry = delayMs !== undefined;
+    await tx.sql`
+      update job set attempts = ${attempt}, last_error = ${errorText(error)}, lease_until = null,
+        state = ${willRetry ? 'queued' : 'dead'}, run_at = now() + make_interval(secs => ${(delayMs ?? 0) / 1_000}),
+        finished_at = case when ${willRetry} then null else now() end
+      where id = ${id}`;
+    const payload = row.payload as never;
+    await run.job.onFailure?.({ payload, deps: run.deps, tx, jobId: id, companyId, attempt, error, willRetry });
+    return willRetry ? 'retrying' : 'dead';
+  });
+};
+
+/**
+ * Runs one dispatch of a job. The row is locked and its generation compared first, the handler's effects and the
+ * removal of the row commit together: whatever BullMQ repeats or a crash leaves behind, the effect happens once.
+ */
+export const runJob = async (run: Run): Promise<{ outcome: JobOutcome; error?: unknown }> => {
+  const { id, companyId, traceparent } = run.dispatch;
+  try {
+    const outcome = await inSpan(`job ${run.job.name}`, { 'hub.job_id': id }, traceparent ?? undefined, () =>
+      inContext(run.db, companyId, async (tx): Promise<JobOutcome> => {
+        const row = await lockRow(tx, run);
+        if (row === undefined) return 'stale';
+        await run.job.handler({
+          payload: run.job.payload.parse(row.payload) as never,
+          deps: run.deps,
+          tx,
+          jobId: id,
+          companyId,
+          attempt: row.attempts + 1,
+          signal: run.signal,
+        });
+        await tx.sql`delete from job where id = ${id}`;
+        return 'done';
+      }),
+    );
+    return { outcome };
+  } catch (error) {
+    return { outcome: await fail(run, error), error };
+  }
+};

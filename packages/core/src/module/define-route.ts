@@ -1,0 +1,93 @@
+import type { z } from 'zod';
+import type { CompanyPrincipal, Principal } from './principal.ts';
+
+/**
+ * Who may call a route.
+ * - `public`: anyone, no credentials.
+ * - `signature`: anyone, but the handler itself verifies a partner's signature over the raw bytes before acting.
+ * - `signedIn`: any principal (person or key), no particular scope.
+ * - `scopes`: a principal holding every scope listed.
+ */
+export type Access = 'public' | 'signature' | 'signedIn' | { scopes: readonly [string, ...string[]] };
+
+type PrincipalFor<A extends Access> = A extends 'public' | 'signature' ? Principal : CompanyPrincipal;
+
+export type RequestInfo = {
+  id: string;
+  /** Address of the caller, resolved through trusted proxies only. */
+  ip: string;
+  userAgent: string | undefined;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Names and values as they arrived, duplicates included: `[name, value, name, value, …]`. */
+  rawHeaders: readonly string[];
+  /** Fields a handler adds to the request's one log line. */
+  log: Record<string, unknown>;
+};
+
+export type RouteInput = { params?: z.ZodType; query?: z.ZodType; body?: z.ZodType };
+
+type Parsed<I extends RouteInput, K extends keyof RouteInput> = I[K] extends z.ZodType ? z.output<I[K]> : undefined;
+
+export type HandlerContext<D, I extends RouteInput, A extends Access> = {
+  input: { params: Parsed<I, 'params'>; query: Parsed<I, 'query'>; body: Parsed<I, 'body'> };
+  principal: PrincipalFor<A>;
+  deps: D;
+  request: RequestInfo;
+};
+
+/** A response with a chosen status or headers; made by `reply`. */
+export class Reply {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers: Record<string, string | string[]>;
+  constructor(status: number, body: unknown, headers: Record<string, string | string[]>) {
+    this.status = status;
+    this.body = body;
+    this.headers = headers;
+  }
+}
+
+/** Answers with a status other than the route's first one, or with extra headers. */
+export const reply = (status: number, body?: unknown, headers: Record<string, string | string[]> = {}): Reply =>
+  new Reply(status, body, headers);
+
+export type Route<D = never> = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Fastify path, e.g. `/api/v1/impact-in/deliveries/:id`. */
+  path: string;
+  /** One line for the API docs; doubles as operation id after kebab-casing. */
+  operationId: string;
+  summary: string;
+  description?: string;
+  access: Access;
+  input: RouteInput;
+  /** Response schema per success status; the lowest status is the default. Fields not listed are never sent. */
+  output: Record<number, z.ZodType>;
+  /** The handler gets `input.body` as the exact bytes received (`Buffer`), whatever the content type. */
+  rawBody?: boolean;
+  /** Largest accepted body in bytes; default 1 MiB. */
+  bodyLimitBytes?: number;
+  /** Response media type when it is not JSON (the handler then returns a string). */
+  contentType?: string;
+  handler(context: {
+    input: { params: never; query: never; body: never };
+    principal: never;
+    deps: D;
+    request: RequestInfo;
+  }): unknown;
+};
+
+type RouteSpec<D, I extends RouteInput, A extends Access> = Omit<Route<D>, 'input' | 'access' | 'handler'> & {
+  input?: I;
+  access: A;
+  handler(context: HandlerContext<D, I, A>): Promise<unknown> | unknown;
+};
+
+/**
+ * Makes the `defineRoute` of one domain: `const defineRoute = routeDefiner<ImpactInDeps>()`. A route is data; the
+ * server validates its input, enforces its access, serialises its output and documents it from that one value.
+ */
+export const routeDefiner =
+  <D>() =>
+  <const I extends RouteInput, const A extends Access>(spec: RouteSpec<D, I, A>): Route<D> =>
+    ({ input: {}, ...spec }) as unknown as Route<D>;

@@ -1,0 +1,76 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+export type MetricsRegistry = Registry;
+
+/** A registry with the process's own figures (CPU, memory, event-loop lag, file descriptors). */
+export const createMetrics = (): Registry => {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return registry;
+};
+
+const requestSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+export type HttpMetrics = { observe(method: string, route: string, status: number, durationMs: number): void };
+
+export const createHttpMetrics = (registry: Registry): HttpMetrics => {
+  const duration = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Duration of HTTP requests by route and status.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: requestSeconds,
+    registers: [registry],
+  });
+  return {
+    observe: (method, route, status, durationMs) =>
+      duration.observe({ method, route, status: String(status) }, durationMs / 1_000),
+  };
+};
+
+export type JobMetrics = { observe(job: string, outcome: string, durationMs: number): void };
+
+export const createJobMetrics = (registry: Registry): JobMetrics => {
+  const runs = new Counter({
+    name: 'jobs_total',
+    help: 'Runs of background jobs by outcome.',
+    labelNames: ['job', 'outcome'],
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: 'job_duration_seconds',
+    help: 'Duration of background jobs.',
+    labelNames: ['job'],
+    buckets: [...requestSeconds, 10, 60],
+    registers: [registry],
+  });
+  return {
+    observe: (job, outcome, durationMs) => {
+      runs.inc({ job, outcome });
+      duration.observe({ job }, durationMs / 1_000);
+    },
+  };
+};
+
+/** Jobs by state and the age of the oldest one that is due, read from Postgres at scrape time. */
+export const registerJobBacklog = (
+  registry: Registry,
+  read: () => Promise<{ state: string; count: number; oldestDueSeconds: number }[]>,
+): void => {
+  const age = new Gauge({
+    name: 'jobs_oldest_due_seconds',
+    help: 'Age of the oldest job that is due and unfinished.',
+    registers: [registry],
+  });
+  new Gauge({
+    name: 'jobs_backlog',
+    help: 'Unfinished jobs by state.',
+    labelNames: ['state'],
+    registers: [registry],
+    async collect() {
+      const rows = await read();
+      this.reset();
+      for (const row of rows) this.set({ state: row.state }, row.count);
+      age.set(Math.max(0, ...rows.filter((row) => row.state !== 'dead').map((row) => row.oldestDueSeconds)));
+    },
+  });
+};
