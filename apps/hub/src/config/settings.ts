@@ -1,0 +1,83 @@
+import { z } from 'zod';
+
+const url = (protocols: readonly string[]) =>
+  z.string().refine(
+    (text) => {
+      try {
+        return protocols.includes(new URL(text).protocol);
+      } catch {
+        return false;
+      }
+    },
+    { message: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}` },
+  );
+
+const postgresUrl = url(['postgres:', 'postgresql:']);
+const httpUrl = url(['http:', 'https:']);
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,10}$/, { message: `must be a whole number from ${min} to ${max}` })
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, { message: `must be a whole number from ${min} to ${max}` });
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
+
+/**
+ * Every setting of the hub, read once from the environment. `.env.example` and `hub config` are made from this table;
+ * a description's first line is all an operator sees, so it says the unit and the effect.
+ */
+export const settingsSchema = z.object({
+  HUB_HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+  HUB_PORT: integer(0, 65_535).default(3000).describe('Port to listen on; 0 takes any free one.'),
+  HUB_PUBLIC_URL: httpUrl.optional().describe('Address people and partners use, when a proxy stands in front.'),
+  HUB_DATA_DIR: z.string().min(1).default('.hub').describe('Folder of the embedded stores, keys and credentials.json.'),
+  HUB_LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'], { message: 'must be one of debug, info, warn, error' })
+    .default('info')
+    .describe('Least severe log line that is written.'),
+  HUB_TRUST_PROXY: list
+    .default([])
+    .describe('Comma-separated addresses or ranges of proxies whose X-Forwarded-For is believed.'),
+  DATABASE_URL: postgresUrl
+    .optional()
+    .describe('PostgreSQL 16–18, as the owner of the database; without it a PostgreSQL is started in HUB_DATA_DIR.'),
+  HUB_DATABASE_RUNTIME_URL: postgresUrl
+    .optional()
+    .describe('Login in role hub_runtime; without it one is created through DATABASE_URL.'),
+  HUB_DATABASE_SYSTEM_URL: postgresUrl
+    .optional()
+    .describe('Login in role hub_system; without it one is created through DATABASE_URL.'),
+  HUB_DATABASE_POOL_SIZE: integer(2, 200).default(12).describe('Connections per role and process.'),
+  REDIS_URL: url(['redis:', 'rediss:'])
+    .optional()
+    .describe('Redis 7 or Valkey; without it a private redis-server is started in HUB_DATA_DIR.'),
+  CLICKHOUSE_URL: httpUrl
+    .optional()
+    .describe('ClickHouse server; without it the engine runs inside the process, with its data in HUB_DATA_DIR.'),
+  HUB_ROOT_KEY_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File with the 32-byte root key; default root.key in HUB_DATA_DIR, created when missing.'),
+  HUB_METRICS_TOKEN: z
+    .string()
+    .min(16, { message: 'must have at least 16 characters' })
+    .optional()
+    .describe('When set, /metrics needs it as a bearer token.'),
+  HUB_JOB_LEASE_SECONDS: integer(1, 3_600)
+    .default(60)
+    .describe('Seconds until a dispatched job without an answer is dispatched again.'),
+  HUB_OIDC_ISSUER: httpUrl.optional().describe('OpenID Connect issuer for single sign-on.'),
+  HUB_OIDC_CLIENT_ID: z.string().min(1).optional().describe('Client id registered with the issuer.'),
+  HUB_OIDC_CLIENT_SECRET: z.string().min(1).optional().describe('Client secret registered with the issuer.'),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+
+/** Settings whose value is never shown. */
+export const secretSettings: ReadonlySet<string> = new Set(['HUB_METRICS_TOKEN', 'HUB_OIDC_CLIENT_SECRET']);

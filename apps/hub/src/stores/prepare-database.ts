@@ -1,0 +1,103 @@
+import { createHmac } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { connectSql, ensureLogin, isDatabaseUnavailable, migrate, MigrationError, readMigrations, type Sql } from '@impact-hub/core';
+import { StartError } from '../config/load-settings.ts';
+import type { Settings } from '../config/settings.ts';
+import type { Progress } from './open-stores.ts';
+
+export const migrationsDirectory = fileURLToPath(new URL('../../../../migrations/postgres/', import.meta.url));
+
+export type DatabaseUrls = { runtimeUrl: string; systemUrl: string };
+
+const withLogin = (url: string, username: string, password: string): string => {
+  const address = new URL(url);
+  address.username = username;
+  address.password = password;
+  return address.href;
+};
+
+const canConnect = async (url: string): Promise<boolean> => {
+  const sql = connectSql(url, { maxConnections: 1, applicationName: 'hub-check' });
+  try {
+    await sql`select 1`;
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+};
+
+/** Names of SQLSTATEs an operator meets when `DATABASE_URL` is wrong (PostgreSQL manual, appendix A). */
+const wrongUrl: Record<string, string> = {
+  '28P01': 'PostgreSQL refused the user name or password in DATABASE_URL.',
+  '28000': 'PostgreSQL refused the user named in DATABASE_URL.',
+  '3D000': 'The database named in DATABASE_URL does not exist; create it first.',
+};
+
+const plainSentence = (error: unknown, url: string): unknown => {
+  const address = new URL(url);
+  const code = (error as { code?: string }).code ?? '';
+  if (wrongUrl[code] !== undefined) return new StartError(wrongUrl[code]);
+  if (error instanceof MigrationError) return new StartError(error.message);
+  if (isDatabaseUnavailable(error))
+    return new StartError(`PostgreSQL does not answer at ${address.host}; start it or correct DATABASE_URL.`);
+  if (code === '42501')
+    return new StartError(
+      'The user in DATABASE_URL may not create tables or roles; grant it that, or set HUB_DATABASE_RUNTIME_URL and HUB_DATABASE_SYSTEM_URL.',
+    );
+  return error;
+};
+
+const createEmbeddedDatabase = async (ownerUrl: string): Promise<void> => {
+  const address = new URL(ownerUrl);
+  const name = address.pathname.slice(1);
+  address.pathname = '/postgres';
+  const admin = connectSql(address.href, { maxConnections: 1, applicationName: 'hub-setup' });
+  try {
+    const found = await admin`select 1 from pg_database where datname = ${name}`;
+    if (found.length === 0) await admin.unsafe(`create database "${name}"`);
+  } finally {
+    await admin.end({ timeout: 1 });
+  }
+};
+
+const ensureLogins = async (owner: Sql, ownerUrl: string, rootKey: Buffer): Promise<DatabaseUrls> => {
+  const database = new URL(ownerUrl).pathname.slice(1);
+  const urls: string[] = [];
+  for (const role of ['hub_runtime', 'hub_system'] as const) {
+    const name = `${role}_${database}`;
+    const password = createHmac('sha256', rootKey).update(`postgres login ${name}`).digest('base64url');
+    const url = withLogin(ownerUrl, name, password);
+    await ensureLogin(owner, { name, password, memberOf: role }, () => canConnect(url));
+    urls.push(url);
+  }
+  return { runtimeUrl: urls[0] ?? '', systemUrl: urls[1] ?? '' };
+};
+
+/**
+ * Brings the schema up to date and makes the two logins. Their passwords are derived from the root key, so that every
+ * process of an installation knows them without a further secret.
+ *
+ * @throws StartError with one plain sentence when the database cannot be reached or used
+ */
+export const prepareDatabase = async (
+  settings: Settings,
+  ownerUrl: string,
+  rootKey: Buffer,
+  onProgress: Progress,
+): Promise<DatabaseUrls> => {
+  const owner = connectSql(ownerUrl, { maxConnections: 2, applicationName: 'hub-setup', statementTimeoutMs: 0 });
+  try {
+    if (settings.DATABASE_URL === undefined) await createEmbeddedDatabase(ownerUrl);
+    const applied = await migrate(owner, await readMigrations(migrationsDirectory));
+    if (applied.length > 0) onProgress(`database schema: ${applied.length} migrations applied`);
+    if (settings.HUB_DATABASE_RUNTIME_URL !== undefined && settings.HUB_DATABASE_SYSTEM_URL !== undefined)
+      return { runtimeUrl: settings.HUB_DATABASE_RUNTIME_URL, systemUrl: settings.HUB_DATABASE_SYSTEM_URL };
+    return await ensureLogins(owner, ownerUrl, rootKey);
+  } catch (error) {
+    throw plainSentence(error, ownerUrl);
+  } finally {
+    await owner.end({ timeout: 2 });
+  }
+};
