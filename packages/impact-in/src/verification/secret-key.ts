@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import type { HmacProfile } from './profile.ts';
 
 const hexKey = /^(?:[0-9a-fA-F]{2})+$/;
@@ -23,13 +23,16 @@ const decoders: Record<HmacProfile['keyEncoding'], (text: string) => Buffer | nu
 };
 
 /**
- * The HMAC key bytes of a secret's text; null when the text is empty or not in the encoding. The encoding is part of
- * the profile because the field disagrees: Stripe keys with the whole `whsec_…` text, Standard Webhooks strips the
- * prefix and decodes base64.
+ * The HMAC key of a secret's text; null when the text is empty or not in the encoding. The encoding is part of the
+ * profile because the field disagrees: Stripe keys with the whole `whsec_…` text, Standard Webhooks strips the prefix
+ * and decodes base64.
+ *
+ * A key object rather than bytes: OpenSSL sets up a raw key anew for every HMAC (9 µs against 2 µs for 1 KB), and a
+ * key object cannot be printed by accident.
  */
-export const secretKey = (text: string, keyEncoding: HmacProfile['keyEncoding']): Buffer | null => {
+export const secretKey = (text: string, keyEncoding: HmacProfile['keyEncoding']): KeyObject | null => {
   const key = decoders[keyEncoding](text);
-  return key === null || key.length === 0 ? null : key;
+  return key === null || key.length === 0 ? null : createSecretKey(key);
 };
 
 /** A new secret, `whsec_` and 32 random bytes in base64: valid in the key encodings `utf8` and `whsec`. */

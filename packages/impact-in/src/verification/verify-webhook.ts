@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { decodeSignature } from './decode-signature.ts';
 import { parseTimestamp } from './parse-timestamp.ts';
 import { planVerification, type VerificationPlan } from './plan-verification.ts';
@@ -7,8 +7,8 @@ import { isEncoded, readHeader } from './read-header.ts';
 import { containers } from './signature-containers.ts';
 import { refuse, type Refusal, type VerificationFailure } from './verification-failure.ts';
 
-/** A secret that is active now; `key` are the bytes made by `secretKey`. */
-export type ActiveSecret = { id: string; key: Buffer };
+/** A secret that is active now; `key` is made once by `secretKey` and kept, not made per request. */
+export type ActiveSecret = { id: string; key: KeyObject };
 
 export type Verified = {
   valid: true;
@@ -108,7 +108,7 @@ export const verifyHmac = (request: HmacRequest): Verified | Refusal => {
   }
 
   // An empty key is one that everybody knows.
-  const secrets = request.secrets.filter((secret) => secret.key.length > 0);
+  const secrets = request.secrets.filter(({ key }) => (key.symmetricKeySize ?? 0) > 0);
   if (secrets.length === 0) return refuse('no_active_secret');
   const secretId = matchSecret(secrets, preambleOf(plan, presented), request.body, presented.signatures);
   if (secretId === null) return refuse('signature_mismatch');
