@@ -29,7 +29,9 @@ const openPostgres = async (settings: Settings, log: Logger, onProgress: Progres
   onProgress('starting PostgreSQL');
   const dataDir = join(settings.HUB_DATA_DIR, 'postgres');
   const start = () => startEmbeddedPostgres({ dataDir, onProgress });
-  const running = await keepRunning(start, (err) => log.error({ event: 'store.restarted', store: 'postgres', err }, 'PostgreSQL ended; starting it again'));
+  const running = await keepRunning(start, (err) =>
+    log.error({ event: 'store.restarted', store: 'postgres', err }, 'PostgreSQL ended; starting it again'),
+  );
   stops.push(running.stop);
   const url = new URL(running.first.adminUrl);
   url.pathname = `/${embeddedDatabase}`;
@@ -41,7 +43,9 @@ const openRedis = async (settings: Settings, log: Logger, onProgress: Progress, 
   onProgress('starting Redis');
   const dataDir = join(settings.HUB_DATA_DIR, 'redis');
   const start = () => startEmbeddedRedis({ dataDir, persistence: true, onProgress });
-  const running = await keepRunning(start, (err) => log.error({ event: 'store.restarted', store: 'redis', err }, 'Redis ended; starting it again'));
+  const running = await keepRunning(start, (err) =>
+    log.error({ event: 'store.restarted', store: 'redis', err }, 'Redis ended; starting it again'),
+  );
   stops.push(running.stop);
   return running.first.url;
 };
@@ -70,7 +74,9 @@ export const openStores = async (settings: Settings, log: Logger, onProgress: Pr
   const stops: Stop[] = [];
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0).toReversed())
-      await each().catch((err: unknown) => log.error({ event: 'store.stop_failed', err }, 'a store did not stop cleanly'));
+      await each().catch((err: unknown) =>
+        log.error({ event: 'store.stop_failed', err }, 'a store did not stop cleanly'),
+      );
   };
   try {
     if (settings.DATABASE_URL === undefined || settings.REDIS_URL === undefined) {

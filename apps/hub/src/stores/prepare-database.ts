@@ -1,6 +1,14 @@
 import { createHmac } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { connectSql, ensureLogin, isDatabaseUnavailable, migrate, MigrationError, readMigrations, type Sql } from '@impact-hub/core';
+import {
+  connectSql,
+  ensureLogin,
+  isDatabaseUnavailable,
+  migrate,
+  MigrationError,
+  readMigrations,
+  type Sql,
+} from '@impact-hub/core';
 import { StartError } from '../config/load-settings.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Progress } from './open-stores.ts';

@@ -41,7 +41,9 @@ test('a late-merged lower number is applied, not skipped', async () => {
 });
 
 test('two migrators at once apply every file once', async () => {
-  const files = [1, 2, 3].map((n) => migration(`91${n}0_x.sql`, `create table m_race_${n} (id int); select pg_sleep(0.05)`));
+  const files = [1, 2, 3].map((n) =>
+    migration(`91${n}0_x.sql`, `create table m_race_${n} (id int); select pg_sleep(0.05)`),
+  );
   const other = connectSql(database.ownerUrl, { maxConnections: 1, applicationName: 'second' });
   const applied = await Promise.all([migrate(database.owner, files), migrate(other, files)]);
   await other.end();

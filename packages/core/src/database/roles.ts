@@ -14,7 +14,9 @@ export const ensureGroupRoles = async (sql: ReservedSql): Promise<void> => {
   for (const role of groupRoles) {
     const existing = await sql`select 1 from pg_roles where rolname = ${role}`;
     if (existing.length > 0) continue;
-    await sql.unsafe(`create role ${role} nologin nosuperuser nobypassrls nocreatedb nocreaterole`).catch(ignoreAlreadyThere);
+    await sql
+      .unsafe(`create role ${role} nologin nosuperuser nobypassrls nocreatedb nocreaterole`)
+      .catch(ignoreAlreadyThere);
   }
 };
 

@@ -13,7 +13,10 @@ const pointerOf = (place: keyof Raw, path: readonly PropertyKey[]): string =>
 const fieldErrors = (place: keyof Raw, error: z.ZodError): FieldError[] =>
   error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => ({ pointer: pointerOf(place, [...issue.path, key]), detail: 'This field is not known.' }))
+      ? issue.keys.map((key) => ({
+          pointer: pointerOf(place, [...issue.path, key]),
+          detail: 'This field is not known.',
+        }))
       : [{ pointer: pointerOf(place, issue.path), detail: issue.message }],
   );
 
@@ -31,7 +34,6 @@ export const validateInput = (input: RouteInput, raw: Raw): Raw => {
     if (result.success) parsed[place] = result.data;
     else errors.push(...fieldErrors(place, result.error));
   }
-  if (errors.length > 0)
-    throw requestInvalid({ detail: `${errors[0]?.pointer}: ${errors[0]?.detail}`, errors });
+  if (errors.length > 0) throw requestInvalid({ detail: `${errors[0]?.pointer}: ${errors[0]?.detail}`, errors });
   return parsed;
 };

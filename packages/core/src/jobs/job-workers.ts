@@ -33,7 +33,15 @@ export const startJobWorkers = (options: Options): JobWorkers => {
           const durationMs = performance.now() - startedAtMs;
           metrics.observe(job.name, outcome, durationMs);
           log[outcome === 'dead' ? 'error' : outcome === 'retrying' ? 'warn' : 'info'](
-            { event: 'job', job: job.name, jobId: data.id, companyId: data.companyId, outcome, durationMs, ...(error === undefined ? {} : { err: error }) },
+            {
+              event: 'job',
+              job: job.name,
+              jobId: data.id,
+              companyId: data.companyId,
+              outcome,
+              durationMs,
+              ...(error === undefined ? {} : { err: error }),
+            },
             'job',
           );
         },

@@ -41,11 +41,13 @@ const crashesUntilDead = 20;
  * worker that is busy with the row, out of each other's way.
  */
 const claim = (sql: Sql, leaseSeconds: number, batchSize: number) => sql<Claimed[]>`
-  with due as (
-    (select id from job where state = 'queued' and run_at <= now() order by run_at limit ${batchSize} for update skip locked)
-    union all
-    (select id from job where state = 'dispatched' and lease_until < now() limit ${batchSize} for update skip locked)
-  )
+  with queued as (
+    select id from job where state = 'queued' and run_at <= now()
+    order by run_at limit ${batchSize} for update skip locked
+  ), abandoned as (
+    select id from job where state = 'dispatched' and lease_until < now()
+    limit ${batchSize} for update skip locked
+  ), due as (select id from queued union all select id from abandoned)
   update job set
     generation = generation + 1,
     state = case when generation - attempts >= ${crashesUntilDead} then 'dead' else 'dispatched' end,
@@ -101,7 +103,12 @@ export const startRelay = async (options: RelayOptions): Promise<Relay> => {
           jobs.map((job) => ({
             name,
             data: toDispatch(job),
-            opts: { jobId: dispatchId(job.id, job.generation), removeOnComplete: true, removeOnFail: true, attempts: 1 },
+            opts: {
+              jobId: dispatchId(job.id, job.generation),
+              removeOnComplete: true,
+              removeOnFail: true,
+              attempts: 1,
+            },
           })),
         );
       } catch (error) {

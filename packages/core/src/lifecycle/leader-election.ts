@@ -33,7 +33,9 @@ export const electLeader = ({ sql, name, log, onElected, retryMs = 2_000 }: Opti
     const connection = await sql.reserve();
     const ended = new AbortController();
     try {
-      const [row] = await connection<{ won: boolean }[]>`select pg_try_advisory_lock(hashtextextended(${`hub:${name}`}, 0)) as won`;
+      const [row] = await connection<
+        { won: boolean }[]
+      >`select pg_try_advisory_lock(hashtextextended(${`hub:${name}`}, 0)) as won`;
       if (row?.won !== true) return;
       leading = true;
       log.info({ event: 'leader.elected', election: name }, 'elected leader');
@@ -54,7 +56,9 @@ export const electLeader = ({ sql, name, log, onElected, retryMs = 2_000 }: Opti
 
   const running = (async () => {
     while (!stopping.signal.aborted) {
-      await term().catch((error: unknown) => log.warn({ event: 'leader.lost', election: name, err: error }, 'leadership lost'));
+      await term().catch((error: unknown) =>
+        log.warn({ event: 'leader.lost', election: name, err: error }, 'leadership lost'),
+      );
       await pause(retryMs, stopping.signal);
     }
   })();

@@ -13,7 +13,8 @@ export const inSpan = async <T>(
   parent: string | undefined,
   work: (span: Span) => Promise<T>,
 ): Promise<T> => {
-  const parentContext = parent === undefined ? context.active() : propagation.extract(context.active(), { traceparent: parent });
+  const parentContext =
+    parent === undefined ? context.active() : propagation.extract(context.active(), { traceparent: parent });
   return tracer.startActiveSpan(name, { attributes }, parentContext, async (span) => {
     try {
       return await work(span);

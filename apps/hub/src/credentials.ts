@@ -1,0 +1,60 @@
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+export type EndpointCredentials = { partner: string; endpointId: string; url: string; scheme: string } & (
+  | { secret: string }
+  | { clientId: string; clientSecret: string }
+);
+
+/** Everything a newcomer needs to call the embedded installation; written once, mode 0600. */
+export type Credentials = {
+  baseUrl: string;
+  admin: { email: string; password: string };
+  companyId: string;
+  apiKey: string;
+  endpoints: EndpointCredentials[];
+};
+
+export const credentialsFile = (dataDir: string): string => join(dataDir, 'credentials.json');
+const pendingFile = (dataDir: string): string => `${credentialsFile(dataDir)}.pending`;
+
+const write = async (file: string, credentials: Credentials): Promise<void> => {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600 });
+  await chmod(file, 0o600);
+};
+
+/**
+ * Written before the transaction that creates what it names commits; `confirmCredentials` gives it its final name
+ * afterwards. A crash in between therefore loses nothing: the next start finds the company and confirms the file.
+ */
+export const writePendingCredentials = (dataDir: string, credentials: Credentials): Promise<void> =>
+  write(pendingFile(dataDir), credentials);
+
+/** @returns whether there was a pending file to confirm */
+export const confirmCredentials = async (dataDir: string): Promise<boolean> =>
+  rename(pendingFile(dataDir), credentialsFile(dataDir)).then(
+    () => true,
+    () => false,
+  );
+
+/** @returns undefined when the file is missing or not readable as JSON */
+export const readCredentials = async (dataDir: string): Promise<Credentials | undefined> => {
+  try {
+    return JSON.parse(await readFile(credentialsFile(dataDir), 'utf8')) as Credentials;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Brings the addresses up to date when the hub now listens elsewhere; secrets stay as they are. */
+export const updateBaseUrl = async (dataDir: string, baseUrl: string): Promise<void> => {
+  const credentials = await readCredentials(dataDir);
+  if (credentials === undefined || credentials.baseUrl === baseUrl) return;
+  const moved = (url: string): string => `${baseUrl}${url.slice(credentials.baseUrl.length)}`;
+  await write(credentialsFile(dataDir), {
+    ...credentials,
+    baseUrl,
+    endpoints: credentials.endpoints.map((endpoint) => ({ ...endpoint, url: moved(endpoint.url) })),
+  });
+};

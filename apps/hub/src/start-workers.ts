@@ -1,0 +1,58 @@
+import {
+  createJobMetrics,
+  electLeader,
+  registerJobBacklog,
+  runSchedules,
+  startJobWorkers,
+  startRelay,
+  type BoundModule,
+  type Database,
+  type Logger,
+  type MetricsRegistry,
+  type ShutdownPhase,
+} from '@impact-hub/core';
+import type { Redis } from 'ioredis';
+import { connectBlockingRedis } from './stores/connect-redis.ts';
+
+type Options = {
+  db: Database;
+  modules: readonly BoundModule[];
+  redis: Redis;
+  redisUrl: string;
+  jobLeaseSeconds: number;
+  log: Logger;
+  metrics: MetricsRegistry;
+};
+
+const readBacklog = async (db: Database) =>
+  db.systemSql<{ state: string; count: number; oldestDueSeconds: number }[]>`
+    select state, count(*)::int as count,
+           coalesce(extract(epoch from now() - min(run_at) filter (where run_at <= now())), 0)::float8 as "oldestDueSeconds"
+    from job group by state`;
+
+/** Starts relay, job workers and the leader election. @returns the phases that end them, in order */
+export const startWorkers = async (options: Options): Promise<ShutdownPhase[]> => {
+  const { db, modules, redis, log, metrics } = options;
+  registerJobBacklog(metrics, () => readBacklog(db));
+  const relay = await startRelay({ sql: db.systemSql, redis, log, leaseSeconds: options.jobLeaseSeconds });
+  const blockingRedis = connectBlockingRedis(options.redisUrl);
+  const workers = startJobWorkers({ modules, db, redis: blockingRedis, log, metrics: createJobMetrics(metrics) });
+  const leadership = electLeader({
+    sql: db.systemSql,
+    name: 'schedules',
+    log,
+    onElected: (signal) => runSchedules(modules, log, signal),
+  });
+  return [
+    { name: 'leader', timeoutMs: 10_000, run: () => leadership.stop() },
+    { name: 'relay', timeoutMs: 10_000, run: () => relay.stop() },
+    {
+      name: 'jobs',
+      timeoutMs: 20_000,
+      run: async () => {
+        await workers.stop();
+        blockingRedis.disconnect();
+      },
+    },
+  ];
+};
