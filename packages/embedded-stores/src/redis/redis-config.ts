@@ -1,0 +1,35 @@
+import { loopbackHost } from '../loopback-port.ts';
+
+/** What differs between two embedded Redis servers. */
+export interface RedisConfig {
+  readonly dataDir: string;
+  readonly port: number;
+  readonly password: string;
+  readonly persistence: boolean;
+}
+
+/** The text of a configuration file. It carries the password, which a command line would show to every user. */
+export function renderRedisConfig({ dataDir, port, password, persistence }: RedisConfig): string {
+  const lines: [name: string, value: string][] = [
+    ['bind', loopbackHost],
+    ['port', String(port)],
+    ['protected-mode', 'yes'],
+    ['requirepass', password],
+    ['daemonize', 'no'],
+    ['dir', dataDir],
+    ['pidfile', `${dataDir}/redis.pid`],
+    ['logfile', ''],
+    // Keeps the command line as started, by which an orphan is recognised.
+    ['set-proc-title', 'no'],
+    // Queues must fail aloud rather than lose jobs.
+    ['maxmemory-policy', 'noeviction'],
+    ['save', ''],
+    ['appendonly', persistence ? 'yes' : 'no'],
+    ['appendfsync', 'everysec'],
+  ];
+  return lines.map(([name, value]) => `${name} ${quoted(value)}\n`).join('');
+}
+
+function quoted(value: string): string {
+  return `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
