@@ -1,0 +1,60 @@
+import { createHmac } from 'node:crypto';
+import type { SchemeName } from '../verification/profile.ts';
+
+export type SignInput = {
+  scheme: SchemeName;
+  /** The endpoint's secret as text; for `workday-oauth` an access token. */
+  secret: string;
+  /** Also sign with these, as a partner does while its secret is being rotated (list schemes only). */
+  oldSecrets?: readonly string[];
+  body: Buffer;
+  nowMs: number;
+  /** For schemes with an event id header. */
+  eventId?: string;
+};
+
+export type SignedRequest = { headers: Record<string, string>; body: Buffer };
+
+const hmac = (key: string | Buffer, text: string, body: Buffer) => createHmac('sha256', key).update(text).update(body);
+const unixSeconds = (ms: number): string => String(Math.floor(ms / 1_000));
+const decodeWhsec = (secret: string): Buffer => Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
+
+/**
+ * Written out per scheme, as a partner would from our documentation, and sharing nothing with the verifier: one that
+ * derived the signed text from the same profile would agree with any mistake in it.
+ */
+const signers: Record<SchemeName, (input: SignInput) => Record<string, string>> = {
+  'benevity-hmac': ({ secret, oldSecrets = [], body, nowMs }) => {
+    const t = unixSeconds(nowMs);
+    const v1 = [secret, ...oldSecrets].map((key) => `v1=${hmac(key, `${t}.`, body).digest('hex')}`);
+    return { 'X-Benevity-Signature': [`t=${t}`, ...v1].join(',') };
+  },
+  'goodera-hmac': ({ secret, body, nowMs }) => {
+    const timestamp = unixSeconds(nowMs);
+    return {
+      'X-Goodera-Signature': `sha256=${hmac(secret, `${timestamp}.`, body).digest('hex')}`,
+      'X-Goodera-Request-Timestamp': timestamp,
+    };
+  },
+  'workday-hmac': ({ secret, body, nowMs }) => {
+    const timestamp = new Date(nowMs).toISOString();
+    return {
+      'X-Workday-Signature': hmac(secret, `${timestamp}:`, body).digest('base64'),
+      'X-Workday-Request-Timestamp': timestamp,
+    };
+  },
+  'workday-oauth': ({ secret }) => ({ Authorization: `Bearer ${secret}` }),
+  'standard-webhooks': ({ secret, oldSecrets = [], body, nowMs, eventId = 'msg_simulated' }) => {
+    const timestamp = unixSeconds(nowMs);
+    const v1 = [secret, ...oldSecrets].map(
+      (key) => `v1,${hmac(decodeWhsec(key), `${eventId}.${timestamp}.`, body).digest('base64')}`,
+    );
+    return { 'webhook-id': eventId, 'webhook-timestamp': timestamp, 'webhook-signature': v1.join(' ') };
+  },
+};
+
+/** Signs a body as the partner would. */
+export const signRequest = (input: SignInput): SignedRequest => ({
+  headers: { 'Content-Type': 'application/json', ...signers[input.scheme](input) },
+  body: input.body,
+});
