@@ -7,7 +7,7 @@ type Dialect = 'draft-7' | 'draft-2020-12';
  * Zod has no JSON form for them.
  */
 export const toJsonSchema = (schema: z.ZodType, io: 'input' | 'output', target: Dialect): Record<string, unknown> => {
-  const json = z.toJSONSchema(schema, {
+  const { $schema: _dialect, ...json } = z.toJSONSchema(schema, {
     target,
     io,
     unrepresentable: 'any',
@@ -15,7 +15,5 @@ export const toJsonSchema = (schema: z.ZodType, io: 'input' | 'output', target: 
       if (zodSchema._zod.def.type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
     },
   }) as Record<string, unknown>;
-  delete json['$schema'];
-  delete json['~standard'];
   return json;
 };

@@ -163,7 +163,9 @@ test('a dispatch that arrives twice has one effect', async () => {
 
 test('a dispatch of an older generation does nothing', async () => {
   await enqueue(1);
-  const [row] = await database.owner<{ id: string }[]>`update job set state = 'dispatched', generation = 2 returning id`;
+  const [row] = await database.owner<
+    { id: string }[]
+  >`update job set state = 'dispatched', generation = 2 returning id`;
   const dispatch = { id: row?.id ?? '', generation: 1, companyId, traceparent: null };
   const signal = new AbortController().signal;
   const result = await runJob({ db: database.db, job: job as never, deps: {}, dispatch, signal, random: () => 0 });
@@ -173,7 +175,9 @@ test('a dispatch of an older generation does nothing', async () => {
 
 test('a dispatch that names another company finds nothing', async () => {
   await enqueue(1);
-  const [row] = await database.owner<{ id: string }[]>`update job set state = 'dispatched', generation = 1 returning id`;
+  const [row] = await database.owner<
+    { id: string }[]
+  >`update job set state = 'dispatched', generation = 1 returning id`;
   const dispatch = { id: row?.id ?? '', generation: 1, companyId: newId(), traceparent: null };
   const signal = new AbortController().signal;
   const result = await runJob({ db: database.db, job: job as never, deps: {}, dispatch, signal, random: () => 0 });

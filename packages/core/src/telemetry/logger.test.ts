@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { createLogger, redactText } from './logger.ts';
+
+const logged = (fields: object): string => {
+  let text = '';
+  createLogger({ level: 'info' }, { write: (line) => void (text += line) }).info(fields, 'x');
+  return text;
+};
+const apiKey = `teei_live_${'Ab3dEf6hIj9k'}${'s'.repeat(43)}${'c'.repeat(6)}`;
+
+test.each([
+  [{ headers: { authorization: 'Bearer hidden-value' } }],
+  [{ req: { headers: { cookie: 'session=hidden-value' } } }],
+  [{ headers: { 'x-api-key': 'hidden-value' } }],
+  [{ headers: { 'set-cookie': 'hidden-value' } }],
+  [{ password: 'hidden-value' }],
+  [{ body: { secret: 'hidden-value' } }],
+  [{ endpoint: { clientSecret: 'hidden-value' } }],
+  [{ a: { b: { token: 'hidden-value' } } }],
+])('secrets are removed by field name: %j', (fields) => {
+  expect(logged(fields)).not.toContain('hidden-value');
+});
+
+test('secrets inside error messages and stacks are removed by shape', () => {
+  const text = logged({
+    err: new Error(`refused ${apiKey} at postgres://hub:s3cret@host/db with whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`),
+  });
+  expect(text).not.toMatch(/sssss|s3cret|MfKQ9r8G/);
+  expect(text).toContain('teei_live_Ab3dEf6hIj9k…');
+});
+
+test('what drivers hang on errors (query, parameters) is not logged', () => {
+  const error = Object.assign(new Error('duplicate key'), {
+    query: 'insert …',
+    parameters: ['person@example.org'],
+    code: '23505',
+  });
+  const text = logged({ err: error });
+  expect(text).not.toContain('person@example.org');
+  expect(text).toContain('23505');
+});
+
+test('ordinary text passes unchanged', () => {
+  expect(redactText('https://example.org:8443/path?x=1')).toBe('https://example.org:8443/path?x=1');
+});
