@@ -2,3 +2,4 @@ export * from './controlled-clock.ts';
 export * from './stores.ts';
 export * from './test-database.ts';
 export * from './test-redis.ts';
+export * from './test-server.ts';

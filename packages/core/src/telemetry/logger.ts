@@ -59,5 +59,5 @@ export const createLogger = (options: { level: string; name?: string }, destinat
       redact: { paths, censor: '[redacted]' },
       serializers: { err: serializeError },
     },
-    destination ?? pino.destination({ sync: false, minLength: 4_096 }),
+    destination ?? pino.destination({ sync: false, minLength: 4_096, periodicFlush: 500 }),
   );

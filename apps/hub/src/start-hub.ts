@@ -1,0 +1,111 @@
+import { buildHttpServer, createHttpMetrics, runShutdown, type Logger, type ShutdownPhase } from '@impact-hub/core';
+import { composeHub, type ComposedHub } from './compose.ts';
+import type { Settings } from './config/settings.ts';
+import { confirmCredentials, credentialsFile, updateBaseUrl } from './credentials.ts';
+import { createFirstCompany } from './first-company.ts';
+import { registerDocsPage } from './docs-page.ts';
+import { listen } from './listen.ts';
+import { startWorkers } from './start-workers.ts';
+import { openStores, type Progress, type Stores } from './stores/open-stores.ts';
+import { runsJobs, servesApi, type Target } from './target.ts';
+
+export type RunningHub = {
+  url: string;
+  /** Set when this process keeps the embedded installation's credentials. */
+  credentialsFile: string | undefined;
+  /** Ends in order; resolves with false when a phase failed. */
+  stop(): Promise<boolean>;
+  /** Ends the stores at once and the process with them, for the operator who asked twice. */
+  stopNow(): void;
+};
+
+type Options = { settings: Settings; target: Target; log: Logger; onProgress: Progress; signal: AbortSignal };
+
+const localUrl = (settings: Settings, port: number): string => {
+  const host = settings.HUB_HOST === '0.0.0.0' || settings.HUB_HOST === '::' ? 'localhost' : settings.HUB_HOST;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+};
+
+const startServing = async (hub: ComposedHub, { settings, target, log }: Options) => {
+  const modules = servesApi(target) ? hub.modules : hub.systemModules;
+  const server = buildHttpServer({
+    modules,
+    authorize: hub.authorize,
+    log,
+    metrics: createHttpMetrics(hub.metrics),
+    trustProxy: settings.HUB_TRUST_PROXY,
+  });
+  await registerDocsPage(server);
+  const port = await listen(server, settings.HUB_HOST, settings.HUB_PORT);
+  return { server, url: localUrl(settings, port) };
+};
+
+/** Creates the first company of an embedded installation, before the port opens and after the address is known. */
+const welcome = async (hub: ComposedHub, url: string, { settings, onProgress }: Options): Promise<string | undefined> => {
+  if (settings.DATABASE_URL !== undefined) return undefined;
+  const baseUrl = settings.HUB_PUBLIC_URL ?? url;
+  await confirmCredentials(settings.HUB_DATA_DIR);
+  if (await createFirstCompany(hub, { dataDir: settings.HUB_DATA_DIR, baseUrl }))
+    onProgress('first company, administrator, API key and partner endpoints created');
+  else await updateBaseUrl(settings.HUB_DATA_DIR, baseUrl);
+  return credentialsFile(settings.HUB_DATA_DIR);
+};
+
+const startInStores = async (stores: Stores, options: Options): Promise<RunningHub> => {
+  const { settings, target, log, onProgress } = options;
+  const hub = await composeHub({ settings, stores, log, onProgress });
+  const phases: ShutdownPhase[] = [];
+  const ending: ShutdownPhase[] = [
+    ...hub.shutdownPhases,
+    { name: 'stores', timeoutMs: 30_000, run: () => stores.stop() },
+  ];
+  try {
+    const { server, url } = await startServing(hub, options);
+    phases.push({ name: 'http', timeoutMs: 15_000, run: () => server.close().then(() => undefined) });
+    const file = servesApi(target) ? await welcome(hub, url, options) : undefined;
+    if (runsJobs(target))
+      phases.push(
+        ...(await startWorkers({
+          db: hub.db,
+          modules: hub.modules,
+          redis: hub.redis,
+          redisUrl: stores.redisUrl,
+          jobLeaseSeconds: settings.HUB_JOB_LEASE_SECONDS,
+          log,
+          metrics: hub.metrics,
+        })),
+      );
+    onProgress('all parts started');
+    return {
+      url: settings.HUB_PUBLIC_URL ?? url,
+      credentialsFile: file,
+      stop: () => runShutdown([...phases, ...ending], log),
+      stopNow: () => void stores.stop().finally(() => process.exit(1)),
+    };
+  } catch (error) {
+    await runShutdown([...phases, ...hub.shutdownPhases], log);
+    throw error;
+  }
+};
+
+/**
+ * Opens the stores, brings the schema up to date, composes the domains and starts what the target asks for.
+ * @returns undefined when the signal aborted the start; everything started so far has then ended again
+ * @throws StartError, EmbeddedStoreError with one plain sentence
+ */
+export const startHub = async (options: Options): Promise<RunningHub | undefined> => {
+  const stores = await openStores(options.settings, options.log, options.onProgress);
+  try {
+    if (options.signal.aborted) {
+      await stores.stop();
+      return undefined;
+    }
+    const hub = await startInStores(stores, options);
+    if (!options.signal.aborted) return hub;
+    await hub.stop();
+    return undefined;
+  } catch (error) {
+    await stores.stop();
+    throw error;
+  }
+};
