@@ -25,7 +25,7 @@ export const profileFaults = (profile: HmacProfile): string[] => {
     [profile.signatureHeader !== '', 'signatureHeader is empty'],
     [signsTimestamp === (timestampFormat !== 'none'), 'a timestamp must be both signed and checked, or neither'],
     [
-      !signsTimestamp || stampInContainer === (profile.timestampHeader === undefined),
+      (signsTimestamp && !stampInContainer) === (profile.timestampHeader !== undefined),
       'the timestamp must have exactly one source',
     ],
     [signedTemplate.includes('{id}') === (profile.idHeader !== undefined), 'an event id header must be signed'],
