@@ -5,13 +5,13 @@ const rotateAboveBytes = 10 * 1024 * 1024;
 const tailBytes = 16 * 1024;
 
 /** Where in a log this start begins, so that its last lines can be told from those of earlier starts. */
-export interface LogPosition {
+export type LogPosition = {
   readonly path: string;
   readonly offsetBytes: number;
-}
+};
 
 /** Makes room in a log before a start (one older file is kept) and notes where the new lines will begin. */
-export async function prepareLog(path: string): Promise<LogPosition> {
+export const prepareLog = async (path: string): Promise<LogPosition> => {
   const sizeBytes = await stat(path).then(
     (file) => file.size,
     () => 0,
@@ -19,20 +19,23 @@ export async function prepareLog(path: string): Promise<LogPosition> {
   if (sizeBytes <= rotateAboveBytes) return { path, offsetBytes: sizeBytes };
   await rename(path, `${path}.old`);
   return { path, offsetBytes: 0 };
-}
+};
 
-/** Gives `use` a descriptor for appending. The log is opened by us, so a store under another account needs no right to it. */
-export function withLogDescriptor<T>(path: string, use: (descriptor: number) => T): T {
+/**
+ * Gives `use` a descriptor for appending. The log is opened by us, so a store under another account needs no right to
+ * it.
+ */
+export const withLogDescriptor = <T>(path: string, use: (descriptor: number) => T): T => {
   const descriptor = openSync(path, 'a', 0o600);
   try {
     return use(descriptor);
   } finally {
     closeSync(descriptor);
   }
-}
+};
 
 /** The last lines written since `position`, for an error message. Empty when there are none. */
-export async function lastLogLines(position: LogPosition, maxLines = 12): Promise<string> {
+export const lastLogLines = async (position: LogPosition, maxLines = 12): Promise<string> => {
   const file = await open(position.path, 'r').catch(() => undefined);
   if (file === undefined) return '';
   try {
@@ -43,4 +46,4 @@ export async function lastLogLines(position: LogPosition, maxLines = 12): Promis
   } finally {
     await file.close();
   }
-}
+};

@@ -7,18 +7,50 @@ import { EmbeddedStoreError } from './embedded-store-error.ts';
 export const loopbackHost = '127.0.0.1';
 
 /** What a store wants of its port. `setting` names, for the error message, where a person chose it. */
-export interface PortRequest {
+export type PortRequest = {
   readonly store: string;
   readonly dataDir: string;
   readonly port: number | undefined;
   readonly setting: string;
-}
+};
+
+/** False when the port was left to us, so that a lost race for it can be answered by another one. */
+export const isChosenByPerson = (request: PortRequest): request is PortRequest & { port: number } => {
+  return request.port !== undefined && request.port !== 0;
+};
+
+/** The one sentence for a port that somebody else holds. */
+export const portTaken = (request: PortRequest): EmbeddedStoreError => {
+  return new EmbeddedStoreError(
+    `Port ${request.port} on ${loopbackHost}, chosen for the embedded ${request.store} by ${request.setting}, is already in use: ` +
+      `end the program that holds it, set ${request.setting} to another port, or unset it to have a free one picked.`,
+  );
+};
+
+const listenBriefly = (port: number): Promise<number> => {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen({ host: loopbackHost, port, exclusive: true }, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
+    });
+  });
+};
+
+const isPortFree = async (port: number): Promise<boolean> => {
+  return listenBriefly(port).then(
+    () => true,
+    () => false,
+  );
+};
 
 /**
- * The port to start a store on: the one asked for, else the one it used last time (so that addresses survive a restart), else a free one.
+ * The port to start a store on: the one asked for, else the one it used last time (so that addresses survive a
+ * restart), else a free one.
  * @throws EmbeddedStoreError when the port asked for is taken.
  */
-export async function choosePort(request: PortRequest): Promise<number> {
+export const choosePort = async (request: PortRequest): Promise<number> => {
   if (isChosenByPerson(request)) {
     if (await isPortFree(request.port)) return request.port;
     throw portTaken(request);
@@ -28,40 +60,9 @@ export async function choosePort(request: PortRequest): Promise<number> {
     return previousPort;
   }
   return listenBriefly(0);
-}
+};
 
 /** Keeps the port for the next start. */
-export async function rememberPort(dataDir: string, port: number): Promise<void> {
+export const rememberPort = async (dataDir: string, port: number): Promise<void> => {
   await writeFile(join(dataDir, 'port'), `${port}\n`);
-}
-
-/** False when the port was left to us, so that a lost race for it can be answered by another one. */
-export function isChosenByPerson(request: PortRequest): request is PortRequest & { port: number } {
-  return request.port !== undefined && request.port !== 0;
-}
-
-/** The one sentence for a port that somebody else holds. */
-export function portTaken(request: PortRequest): EmbeddedStoreError {
-  return new EmbeddedStoreError(
-    `Port ${request.port} on ${loopbackHost}, chosen for the embedded ${request.store} by ${request.setting}, is already in use: ` +
-      `end the program that holds it, set ${request.setting} to another port, or unset it to have a free one picked.`,
-  );
-}
-
-async function isPortFree(port: number): Promise<boolean> {
-  return listenBriefly(port).then(
-    () => true,
-    () => false,
-  );
-}
-
-function listenBriefly(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen({ host: loopbackHost, port, exclusive: true }, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
-    });
-  });
-}
+};

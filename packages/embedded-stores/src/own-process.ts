@@ -4,27 +4,30 @@ import { withLogDescriptor } from './log-file.ts';
 import { endProcess, exitOf, type EndStep, type ProcessExit } from './process-end.ts';
 
 /** A store's process that this process started. */
-export interface OwnProcess {
+export type OwnProcess = {
   readonly pid: number;
   readonly exited: Promise<ProcessExit>;
   /** Ends it by the given steps and waits until it is gone. */
   end(steps: readonly EndStep[]): Promise<void>;
-}
+};
 
 /**
- * Starts a store in a process group of its own, so that Ctrl-C reaches only the hub, which then ends its stores in order.
- * Its output goes to `logFile`.
+ * Starts a store in a process group of its own, so that Ctrl-C reaches only the hub, which then ends its stores in
+ * order. Its output goes to `logFile`.
  * @throws EmbeddedStoreError when the program cannot be run.
  */
-export async function startOwnProcess(
+export const startOwnProcess = async (
   [program = '', ...args]: readonly string[],
   logFile: string,
   options: Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'>,
-): Promise<OwnProcess> {
-  const child = withLogDescriptor(logFile, (log) => spawn(program, args, { ...options, detached: true, stdio: ['ignore', log, log] }));
+): Promise<OwnProcess> => {
+  const child = withLogDescriptor(logFile, (log) =>
+    spawn(program, args, { ...options, detached: true, stdio: ['ignore', log, log] }),
+  );
   const exited = exitOf(child);
   const { pid } = child;
-  if (pid === undefined) throw new EmbeddedStoreError(`${program} cannot be run: see that it exists and may be executed.`);
+  if (pid === undefined)
+    throw new EmbeddedStoreError(`${program} cannot be run: see that it exists and may be executed.`);
   let hasEnded = false;
   void exited.then(() => (hasEnded = true));
   return {
@@ -38,4 +41,4 @@ export async function startOwnProcess(
       await exited;
     },
   };
-}
+};

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { access, chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EmbeddedStoreError } from '../embedded-store-error.ts';
@@ -13,36 +13,27 @@ const run = promisify(execFile);
 export const ownerName = 'hub_owner';
 
 /** Nothing of our own environment (PGPORT, PGOPTIONS, a locale the machine lacks) reaches the server. */
-export const serverEnvironment: NodeJS.ProcessEnv = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
+export const serverEnvironment: NodeJS.ProcessEnv = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LC_ALL: 'C',
+  TZ: 'UTC',
+};
 
 /** What one start of the server needs to know about where and how it runs. */
-export interface ClusterPlace {
+export type ClusterPlace = {
   readonly dataDir: string;
   readonly clusterDir: string;
   readonly binaries: PostgresBinaries;
   readonly account: ServerAccount | undefined;
   readonly launcher: Launcher;
-}
+};
 
-/**
- * Creates the cluster unless it exists. It is made aside and renamed when complete, so an interrupted start leaves nothing half done.
- * Returns the owner's password.
- */
-export async function ensureCluster(place: ClusterPlace, onProgress: (line: string) => void): Promise<string> {
-  const passwordPath = join(place.dataDir, 'password');
-  if (await exists(join(place.clusterDir, 'PG_VERSION'))) {
-    await giveToAccount(place);
-    return readPassword(passwordPath, place.dataDir);
-  }
-  onProgress(`Creating the database in ${place.dataDir}.`);
-  const password = randomBytes(24).toString('base64url');
-  await rm(passwordPath, { force: true });
-  await writeFile(passwordPath, `${password}\n`, { mode: 0o600, flag: 'wx' });
-  await runInitdb(place, password);
-  return password;
-}
+const outputOf = (error: unknown): string => {
+  const { stdout = '', stderr = '', message = '' } = error as { stdout?: string; stderr?: string; message?: string };
+  return (stderr || stdout || message).trim().split('\n').slice(-12).join('\n');
+};
 
-async function runInitdb(place: ClusterPlace, password: string): Promise<void> {
+const runInitdb = async (place: ClusterPlace, password: string): Promise<void> => {
   const unfinishedDir = `${place.clusterDir}.unfinished`;
   const passwordPath = `${place.clusterDir}.password`;
   await rm(unfinishedDir, { recursive: true, force: true });
@@ -53,7 +44,7 @@ async function runInitdb(place: ClusterPlace, password: string): Promise<void> {
     await chown(unfinishedDir, place.account.uid, place.account.gid);
     await chown(passwordPath, place.account.uid, place.account.gid);
   }
-  const [program = '', ...args] = [
+  const [program, ...args] = [
     ...place.launcher.prefix,
     place.binaries.initdb,
     `--pgdata=${unfinishedDir}`,
@@ -70,22 +61,25 @@ async function runInitdb(place: ClusterPlace, password: string): Promise<void> {
   try {
     await run(program, args, { ...place.launcher.spawnOptions, cwd: '/', env: serverEnvironment });
   } catch (cause) {
-    throw new EmbeddedStoreError(`The database cannot be created in ${place.dataDir}; PostgreSQL says:\n${outputOf(cause)}`, { cause });
+    throw new EmbeddedStoreError(
+      `The database cannot be created in ${place.dataDir}; PostgreSQL says:\n${outputOf(cause)}`,
+      { cause },
+    );
   } finally {
     await rm(passwordPath, { force: true });
   }
   await rm(place.clusterDir, { recursive: true, force: true });
   await rename(unfinishedDir, place.clusterDir);
-}
+};
 
-/** After the hub changed from an ordinary user to root, or a copy was made by root, the server's account must own its files again. */
-async function giveToAccount({ clusterDir, account }: ClusterPlace): Promise<void> {
-  if (account === undefined) return;
+/** A cluster that root copied or restored must belong to the server's account again. */
+const giveToAccount = async ({ clusterDir, account }: ClusterPlace): Promise<void> => {
+  if (account === undefined || (await stat(clusterDir)).uid === account.uid) return;
   await run('chown', ['-R', `${account.uid}:${account.gid}`, clusterDir]);
   await chmod(clusterDir, 0o700);
-}
+};
 
-async function readPassword(path: string, dataDir: string): Promise<string> {
+const readPassword = async (path: string, dataDir: string): Promise<string> => {
   try {
     return (await readFile(path, 'utf8')).trim();
   } catch (cause) {
@@ -94,16 +88,29 @@ async function readPassword(path: string, dataDir: string): Promise<string> {
       { cause },
     );
   }
-}
+};
 
-async function exists(path: string): Promise<boolean> {
+const exists = async (path: string): Promise<boolean> => {
   return access(path).then(
     () => true,
     () => false,
   );
-}
+};
 
-function outputOf(error: unknown): string {
-  const { stdout = '', stderr = '', message = '' } = error as { stdout?: string; stderr?: string; message?: string };
-  return (stderr || stdout || message).trim().split('\n').slice(-12).join('\n');
-}
+/**
+ * Creates the cluster unless it exists. It is made aside and renamed when complete, so an interrupted start leaves
+ * nothing half done. Returns the owner's password.
+ */
+export const ensureCluster = async (place: ClusterPlace, onProgress: (line: string) => void): Promise<string> => {
+  const passwordPath = join(place.dataDir, 'password');
+  if (await exists(join(place.clusterDir, 'PG_VERSION'))) {
+    await giveToAccount(place);
+    return readPassword(passwordPath, place.dataDir);
+  }
+  onProgress(`Creating the database in ${place.dataDir}.`);
+  const password = randomBytes(24).toString('base64url');
+  await rm(passwordPath, { force: true });
+  await writeFile(passwordPath, `${password}\n`, { mode: 0o600, flag: 'wx' });
+  await runInitdb(place, password);
+  return password;
+};

@@ -4,7 +4,10 @@ import { EmbeddedStoreError } from '../embedded-store-error.ts';
 import { endProcess, type EndStep } from '../process-end.ts';
 import { isProcessAlive, processWorksOn, programOf } from '../process-identity.ts';
 
-/** Fast shutdown (sessions are ended, everything is written), then immediate (recovers on the next start), then by force. */
+/**
+ * Fast shutdown (sessions are ended, everything is written), then immediate (recovers on the next start), then by
+ * force.
+ */
 export const fastStop: readonly EndStep[] = [
   { signal: 'SIGINT', waitMs: 30_000 },
   { signal: 'SIGQUIT', waitMs: 5_000 },
@@ -14,31 +17,35 @@ export const fastStop: readonly EndStep[] = [
 export const immediateStop: readonly EndStep[] = fastStop.slice(1);
 
 /** Contents of the server's own lock file. */
-export interface PostmasterFile {
+export type PostmasterFile = {
   readonly pid: number;
   readonly isReady: boolean;
-}
+};
 
 /** Reads postmaster.pid (line 1: process id, line 8: state; see PostgreSQL's `pidfile.h`). */
-export async function readPostmasterFile(clusterDir: string): Promise<PostmasterFile | undefined> {
+export const readPostmasterFile = async (clusterDir: string): Promise<PostmasterFile | undefined> => {
   const text = await readFile(join(clusterDir, 'postmaster.pid'), 'utf8').catch(() => '');
   const lines = text.split('\n');
   const pid = Number(lines[0]);
   return Number.isInteger(pid) && pid > 1 ? { pid, isReady: lines[7]?.trim() === 'ready' } : undefined;
-}
+};
 
 /**
- * Ends a server that an earlier hub left behind on this cluster. Only to be called while holding the lock on the data directory.
+ * Ends a server that an earlier hub left behind on this cluster. Only to be called while holding the lock on the data
+ * directory.
  * @throws EmbeddedStoreError when the server does not end.
  */
-export async function endOrphanedPostgres(clusterDir: string, onProgress: (line: string) => void): Promise<void> {
+export const endOrphanedPostgres = async (clusterDir: string, onProgress: (line: string) => void): Promise<void> => {
   const file = await readPostmasterFile(clusterDir);
   if (file === undefined || !isProcessAlive(file.pid)) return;
   if (processWorksOn(file.pid, ['postgres'], clusterDir)) {
     onProgress(`Stopping the database that an earlier hub left running (process ${file.pid}).`);
     if (await endProcess(file.pid, fastStop)) return;
-    throw new EmbeddedStoreError(`An earlier database server still holds ${clusterDir}: end process ${file.pid} and start again.`);
+    throw new EmbeddedStoreError(
+      `An earlier database server still holds ${clusterDir}: end process ${file.pid} and start again.`,
+    );
   }
   // PostgreSQL refuses to start while any process of its user has the old id, as happens when a container starts again.
-  if (programOf(file.pid) !== undefined && programOf(file.pid) !== 'postgres') await rm(join(clusterDir, 'postmaster.pid'), { force: true });
-}
+  if (programOf(file.pid) !== undefined && programOf(file.pid) !== 'postgres')
+    await rm(join(clusterDir, 'postmaster.pid'), { force: true });
+};

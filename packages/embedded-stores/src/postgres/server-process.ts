@@ -8,21 +8,22 @@ import { type ClusterPlace, ownerName, serverEnvironment } from './initialise-cl
 import { immediateStop, readPostmasterFile } from './orphaned-postgres.ts';
 
 /** How this one start of the server differs from another. */
-export interface ServerStart {
+export type ServerStart = {
   readonly port: number;
   readonly password: string;
   readonly settings: Readonly<Record<string, string>>;
   readonly logFile: string;
-}
+};
 
 /** The running server. */
-export interface ServerProcess extends OwnProcess {
+export type ServerProcess = OwnProcess & {
   readonly port: number;
-}
+};
 
 const defaultSettings: Readonly<Record<string, string>> = {
   listen_addresses: loopbackHost,
-  // Addresses with a password are the only way in; a socket file would also need a short path, which a checkout may not have.
+  // Addresses with a password are the only way in; a socket file would also need a short path, which a checkout may not
+  // have.
   unix_socket_directories: '',
   // The warehouse follows the log.
   wal_level: 'logical',
@@ -40,8 +41,65 @@ const pollMs = 10;
 /** How long the workers of a killed server may take to notice that it is gone. */
 const workersEndTimeoutMs = 10_000;
 
+const spawnServer = async (place: ClusterPlace, start: ServerStart): Promise<OwnProcess> => {
+  const settings = { ...defaultSettings, ...start.settings };
+  const command = [
+    ...place.launcher.prefix,
+    place.binaries.postgres,
+    '-D',
+    place.clusterDir,
+    '-p',
+    String(start.port),
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
+  return startOwnProcess(command, start.logFile, { ...place.launcher.spawnOptions, cwd: '/', env: serverEnvironment });
+};
+
+const waitUntilReady = async (place: ClusterPlace, server: OwnProcess): Promise<'ready' | 'ended' | 'too-slow'> => {
+  let hasEnded = false;
+  void server.exited.then(() => (hasEnded = true));
+  const deadline = performance.now() + readyTimeoutMs;
+  while (performance.now() < deadline) {
+    const file = await readPostmasterFile(place.clusterDir);
+    if (file?.pid === server.pid && file.isReady) return 'ready';
+    if (hasEnded) return 'ended';
+    await sleep(pollMs);
+  }
+  return 'too-slow';
+};
+
+const proveWithQuery = async (server: OwnProcess, { port, password }: ServerStart, log: LogPosition): Promise<void> => {
+  const sql = postgres({
+    host: loopbackHost,
+    port,
+    user: ownerName,
+    password,
+    database: 'postgres',
+    max: 1,
+    connect_timeout: 10,
+  });
+  try {
+    await sql`SELECT 1`;
+  } catch (cause) {
+    await server.end(immediateStop);
+    throw new EmbeddedStoreError(
+      `The embedded PostgreSQL started but does not accept the hub's password; if the password file was replaced, restore it. Its log (${log.path}) ends with:\n${await lastLogLines(log)}`,
+      { cause },
+    );
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+};
+
+const cannotStart = (place: ClusterPlace, state: 'ended' | 'too-slow', lines: string): EmbeddedStoreError => {
+  const what = state === 'ended' ? 'ended during its start' : `was not ready within ${readyTimeoutMs / 1000} seconds`;
+  return new EmbeddedStoreError(
+    `The embedded PostgreSQL in ${place.dataDir} ${what}; correct what its log says, or set DATABASE_URL:\n${lines}`,
+  );
+};
+
 /** Starts the server and waits until it answers a query; `port-taken` when another program was faster. */
-export async function launchServer(place: ClusterPlace, start: ServerStart): Promise<ServerProcess | 'port-taken'> {
+export const launchServer = async (place: ClusterPlace, start: ServerStart): Promise<ServerProcess | 'port-taken'> => {
   const deadline = performance.now() + workersEndTimeoutMs;
   for (;;) {
     const log = await prepareLog(start.logFile);
@@ -58,53 +116,4 @@ export async function launchServer(place: ClusterPlace, start: ServerStart): Pro
     if (!workersRemain) throw cannotStart(place, state, lines);
     await sleep(100);
   }
-}
-
-async function spawnServer(place: ClusterPlace, start: ServerStart): Promise<OwnProcess> {
-  const settings = { ...defaultSettings, ...start.settings };
-  const command = [
-    ...place.launcher.prefix,
-    place.binaries.postgres,
-    '-D',
-    place.clusterDir,
-    '-p',
-    String(start.port),
-    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-  ];
-  return startOwnProcess(command, start.logFile, { ...place.launcher.spawnOptions, cwd: '/', env: serverEnvironment });
-}
-
-async function waitUntilReady(place: ClusterPlace, server: OwnProcess): Promise<'ready' | 'ended' | 'too-slow'> {
-  let hasEnded = false;
-  void server.exited.then(() => (hasEnded = true));
-  const deadline = performance.now() + readyTimeoutMs;
-  while (performance.now() < deadline) {
-    const file = await readPostmasterFile(place.clusterDir);
-    if (file?.pid === server.pid && file.isReady) return 'ready';
-    if (hasEnded) return 'ended';
-    await sleep(pollMs);
-  }
-  return 'too-slow';
-}
-
-async function proveWithQuery(server: OwnProcess, { port, password }: ServerStart, log: LogPosition): Promise<void> {
-  const sql = postgres({ host: loopbackHost, port, user: ownerName, password, database: 'postgres', max: 1, connect_timeout: 10 });
-  try {
-    await sql`SELECT 1`;
-  } catch (cause) {
-    await server.end(immediateStop);
-    throw new EmbeddedStoreError(
-      `The embedded PostgreSQL started but does not accept the hub's password; if the password file was replaced, restore it. Its log (${log.path}) ends with:\n${await lastLogLines(log)}`,
-      { cause },
-    );
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
-}
-
-function cannotStart(place: ClusterPlace, state: 'ended' | 'too-slow', lines: string): EmbeddedStoreError {
-  const what = state === 'ended' ? 'ended during its start' : `was not ready within ${readyTimeoutMs / 1000} seconds`;
-  return new EmbeddedStoreError(
-    `The embedded PostgreSQL in ${place.dataDir} ${what}; correct what its log says, or set DATABASE_URL:\n${lines}`,
-  );
-}
+};

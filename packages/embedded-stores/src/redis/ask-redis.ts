@@ -4,7 +4,7 @@ import { loopbackHost } from '../loopback-port.ts';
 const answerTimeoutMs = 1_000;
 
 /** Whether the server on this port accepts the password and has finished loading. Never rejects. */
-export function redisAnswers(port: number, password: string): Promise<boolean> {
+export const redisAnswers = (port: number, password: string): Promise<boolean> => {
   return new Promise((resolve) => {
     const socket = connect({ host: loopbackHost, port, timeout: answerTimeoutMs });
     let received = '';
@@ -22,4 +22,4 @@ export function redisAnswers(port: number, password: string): Promise<boolean> {
     socket.once('error', () => finish(false));
     socket.once('close', () => finish(false));
   });
-}
+};

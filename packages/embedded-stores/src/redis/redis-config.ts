@@ -1,15 +1,19 @@
 import { loopbackHost } from '../loopback-port.ts';
 
 /** What differs between two embedded Redis servers. */
-export interface RedisConfig {
+export type RedisConfig = {
   readonly dataDir: string;
   readonly port: number;
   readonly password: string;
   readonly persistence: boolean;
-}
+};
+
+const quoted = (value: string): string => {
+  return `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+};
 
 /** The text of a configuration file. It carries the password, which a command line would show to every user. */
-export function renderRedisConfig({ dataDir, port, password, persistence }: RedisConfig): string {
+export const renderRedisConfig = ({ dataDir, port, password, persistence }: RedisConfig): string => {
   const lines: [name: string, value: string][] = [
     ['bind', loopbackHost],
     ['port', String(port)],
@@ -28,8 +32,4 @@ export function renderRedisConfig({ dataDir, port, password, persistence }: Redi
     ['appendfsync', 'everysec'],
   ];
   return lines.map(([name, value]) => `${name} ${quoted(value)}\n`).join('');
-}
-
-function quoted(value: string): string {
-  return `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
-}
+};

@@ -2,10 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { acquireDataDirLock } from '../data-dir-lock.ts';
+import { acquireDataDirLock, releaseAfter } from '../data-dir-lock.ts';
 import { EmbeddedStoreError } from '../embedded-store-error.ts';
 import { lastLogLines, prepareLog } from '../log-file.ts';
-import { choosePort, isChosenByPerson, loopbackHost, portTaken, rememberPort, type PortRequest } from '../loopback-port.ts';
+import {
+  choosePort,
+  isChosenByPerson,
+  loopbackHost,
+  portTaken,
+  rememberPort,
+  type PortRequest,
+} from '../loopback-port.ts';
 import { type OwnProcess, startOwnProcess } from '../own-process.ts';
 import type { ProcessExit } from '../process-end.ts';
 import { redisAnswers } from './ask-redis.ts';
@@ -14,7 +21,7 @@ import { requireRedisBinary } from './redis-binary.ts';
 import { renderRedisConfig, type RedisConfig } from './redis-config.ts';
 
 /** What may be chosen about the embedded Redis. */
-export interface EmbeddedRedisOptions {
+export type EmbeddedRedisOptions = {
   /** Holds the configuration with the password, the port, the log and the append-only file; created when missing. */
   readonly dataDir: string;
   /** 0 or absent: the port of the last start when it is still free, else any free one. */
@@ -24,10 +31,10 @@ export interface EmbeddedRedisOptions {
   readonly onProgress?: (line: string) => void;
   /** Whether the contents survive a restart (append-only file, written at least every second). Default true. */
   readonly persistence?: boolean;
-}
+};
 
 /** A running Redis or Valkey server that belongs to this process. */
-export interface EmbeddedRedis {
+export type EmbeddedRedis = {
   /** With the password. A restart on the same directory keeps the address as long as its port stays free. */
   readonly url: string;
   readonly port: number;
@@ -36,18 +43,82 @@ export interface EmbeddedRedis {
   readonly exited: Promise<ProcessExit>;
   /** Ends it in order. May be called more than once. */
   stop(): Promise<void>;
-}
+};
 
 const maxPortAttempts = 5;
 const readyTimeoutMs = 60_000;
 const pollMs = 10;
 
+const waitUntilReady = async (server: OwnProcess, { port, password }: RedisConfig): Promise<boolean> => {
+  let hasEnded = false;
+  void server.exited.then(() => (hasEnded = true));
+  const deadline = performance.now() + readyTimeoutMs;
+  while (performance.now() < deadline) {
+    if (await redisAnswers(port, password)) return true;
+    if (hasEnded) return false;
+    await sleep(pollMs);
+  }
+  return false;
+};
+
+const configPathIn = (dataDir: string): string => {
+  return join(dataDir, 'redis.conf');
+};
+
+const launch = async (program: string, config: RedisConfig): Promise<OwnProcess | 'port-taken'> => {
+  const configPath = configPathIn(config.dataDir);
+  await rm(configPath, { force: true });
+  await writeFile(configPath, renderRedisConfig(config), { mode: 0o600, flag: 'wx' });
+  const log = await prepareLog(join(config.dataDir, 'redis.log'));
+  const server = await startOwnProcess([program, configPath], log.path, { cwd: config.dataDir });
+  if (await waitUntilReady(server, config)) return server;
+  await server.end(redisStop);
+  const lines = await lastLogLines(log);
+  if (lines.includes('Address already in use')) return 'port-taken';
+  throw new EmbeddedStoreError(
+    `The embedded Redis in ${config.dataDir} did not start; correct what its log says, or set REDIS_URL:\n${lines}`,
+  );
+};
+
 /**
- * Starts a private Redis on the loopback interface from the machine's redis-server or valkey-server. Returns when it accepts commands.
- * A server that a killed hub left behind on the same directory is ended first.
+ * Between choosing a port and the server's taking it, another program may: then another one is picked, unless a person
+ * chose it.
+ */
+const startOnFreePort = async (
+  program: string,
+  options: EmbeddedRedisOptions,
+  password: string,
+): Promise<{ server: OwnProcess; port: number }> => {
+  const { dataDir, persistence = true } = options;
+  const request: PortRequest = {
+    store: 'Redis',
+    dataDir,
+    port: options.port,
+    setting: options.portSetting ?? 'HUB_REDIS_PORT',
+  };
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await choosePort(request);
+    await rememberPort(dataDir, port);
+    const server = await launch(program, { dataDir, port, password, persistence });
+    if (server !== 'port-taken') return { server, port };
+    if (isChosenByPerson(request) || attempt === maxPortAttempts) throw portTaken({ ...request, port });
+  }
+};
+
+const ensurePassword = async (path: string): Promise<string> => {
+  const kept = (await readFile(path, 'utf8').catch(() => '')).trim();
+  if (kept !== '') return kept;
+  const password = randomBytes(24).toString('base64url');
+  await writeFile(path, `${password}\n`, { mode: 0o600 });
+  return password;
+};
+
+/**
+ * Starts a private Redis on the loopback interface from the machine's redis-server or valkey-server. Returns when it
+ * accepts commands. A server that a killed hub left behind on the same directory is ended first.
  * @throws EmbeddedStoreError when it cannot, with a sentence that says what to do.
  */
-export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
+export const startEmbeddedRedis = async (options: EmbeddedRedisOptions): Promise<EmbeddedRedis> => {
   const dataDir = resolve(options.dataDir);
   const onProgress = options.onProgress ?? (() => {});
   const binary = await requireRedisBinary();
@@ -60,8 +131,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
       url: `redis://:${password}@${loopbackHost}:${port}`,
       port,
       pid: server.pid,
-      // Only when the lock is free may somebody start the store again.
-      exited: server.exited.finally(() => lock.release()),
+      exited: releaseAfter(server.exited, lock),
       async stop() {
         await server.end(redisStop);
         await lock.release();
@@ -71,55 +141,4 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
     await lock.release();
     throw error;
   }
-}
-
-/** Between choosing a port and the server's taking it, another program may: then another one is picked, unless a person chose it. */
-async function startOnFreePort(program: string, options: EmbeddedRedisOptions, password: string): Promise<{ server: OwnProcess; port: number }> {
-  const { dataDir, persistence = true } = options;
-  const request: PortRequest = { store: 'Redis', dataDir, port: options.port, setting: options.portSetting ?? 'HUB_REDIS_PORT' };
-  for (let attempt = 1; ; attempt += 1) {
-    const port = await choosePort(request);
-    const server = await launch(program, { dataDir, port, password, persistence });
-    if (server !== 'port-taken') {
-      await rememberPort(dataDir, port);
-      return { server, port };
-    }
-    if (isChosenByPerson(request) || attempt === maxPortAttempts) throw portTaken({ ...request, port });
-  }
-}
-
-async function launch(program: string, config: RedisConfig): Promise<OwnProcess | 'port-taken'> {
-  const configPath = configPathIn(config.dataDir);
-  await rm(configPath, { force: true });
-  await writeFile(configPath, renderRedisConfig(config), { mode: 0o600, flag: 'wx' });
-  const log = await prepareLog(join(config.dataDir, 'redis.log'));
-  const server = await startOwnProcess([program, configPath], log.path, { cwd: config.dataDir });
-  if (await waitUntilReady(server, config)) return server;
-  await server.end(redisStop);
-  const lines = await lastLogLines(log);
-  if (lines.includes('Address already in use')) return 'port-taken';
-  throw new EmbeddedStoreError(`The embedded Redis in ${config.dataDir} did not start; correct what its log says, or set REDIS_URL:\n${lines}`);
-}
-
-async function waitUntilReady(server: OwnProcess, { port, password }: RedisConfig): Promise<boolean> {
-  let hasEnded = false;
-  void server.exited.then(() => (hasEnded = true));
-  const deadline = performance.now() + readyTimeoutMs;
-  while (!hasEnded && performance.now() < deadline) {
-    if (await redisAnswers(port, password)) return true;
-    await sleep(pollMs);
-  }
-  return false;
-}
-
-async function ensurePassword(path: string): Promise<string> {
-  const kept = (await readFile(path, 'utf8').catch(() => '')).trim();
-  if (kept !== '') return kept;
-  const password = randomBytes(24).toString('base64url');
-  await writeFile(path, `${password}\n`, { mode: 0o600 });
-  return password;
-}
-
-function configPathIn(dataDir: string): string {
-  return join(dataDir, 'redis.conf');
-}
+};
