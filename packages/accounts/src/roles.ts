@@ -1,0 +1,40 @@
+import type { CompanyPrincipal } from '@impact-hub/core';
+
+/** Roles, highest first. */
+export const roles = ['system_admin', 'company_admin', 'operator', 'auditor', 'viewer'] as const;
+export type Role = (typeof roles)[number];
+
+export type ScopeCatalogue = Readonly<Record<string, string>>;
+
+const readOnly = ['data:read', 'report:view', 'deliveries:read', 'endpoints:read'];
+
+/** What each role may do: scope names, `resource:*` for all scopes of a resource, `*` for all. */
+const grants: Record<Role, readonly string[]> = {
+  system_admin: ['*'],
+  company_admin: ['*'],
+  operator: ['deliveries:*', 'endpoints:*', 'notifications:*', 'data:*', 'report:*'],
+  auditor: ['audit:read', 'privacy:read', ...readOnly],
+  viewer: ['data:read', 'report:view', 'deliveries:read'],
+};
+
+/** Roles of equal rank may not be told apart here: operators and auditors cannot grant anything anyway. */
+const ranks: Record<Role, number> = { system_admin: 3, company_admin: 2, operator: 1, auditor: 1, viewer: 0 };
+
+const grantCovers = (grant: string, scope: string): boolean =>
+  grant === '*' || grant === scope || (grant.endsWith(':*') && scope.startsWith(grant.slice(0, -1)));
+
+/** The scopes of a role among those the hub's modules declare. */
+export const roleScopes = (role: Role, catalogue: ScopeCatalogue): ReadonlySet<string> =>
+  new Set(Object.keys(catalogue).filter((scope) => grants[role].some((grant) => grantCovers(grant, scope))));
+
+/** Whether a text names a role. */
+export const isRole = (text: string): text is Role => (roles as readonly string[]).includes(text);
+
+/**
+ * Whether the caller may give, change or take away a role: a person up to their own, a key up to the scopes it holds
+ * and never the system's own administrator.
+ */
+export const mayManageRole = (principal: CompanyPrincipal, role: Role, catalogue: ScopeCatalogue): boolean => {
+  if (principal.kind === 'person') return isRole(principal.role) && ranks[principal.role] >= ranks[role];
+  return role !== 'system_admin' && [...roleScopes(role, catalogue)].every((scope) => principal.scopes.has(scope));
+};

@@ -1,0 +1,30 @@
+import { defineModule, type Module } from '@impact-hub/core';
+import type { ApiKeysDeps } from './deps.ts';
+import { routes } from './routes.ts';
+
+export { apiKeyPattern, inspectApiKey } from './key-format.ts';
+export { createApiKey, type KeyMaker } from './create-api-key.ts';
+export { revokeApiKey } from './revoke-api-key.ts';
+export { effectiveAccess } from './effective-access.ts';
+export type { ApiKeysDeps, RouteTableEntry } from './deps.ts';
+export type { ApiKeyView, CreateApiKeyInput } from './schema.ts';
+export {
+  createApiKeyVerifier,
+  type ApiKeyVerifier,
+  type ApiKeyVerifierOptions,
+  type VerifyResult,
+} from './verification/api-key-verifier.ts';
+export type { RefusalReason } from './verification/verification-metrics.ts';
+
+/** Making, reading and revoking API keys; verification is `createApiKeyVerifier`. */
+export const apiKeysModule: Module<ApiKeysDeps> = defineModule({
+  name: 'api-keys',
+  routes,
+  scopes: {
+    'data:read': 'Read the data of the company.',
+    'data:write': 'Change the data of the company.',
+    'report:view': 'View reports.',
+    'report:create': 'Make reports.',
+    admin: 'Administer the company: keys, people and settings.',
+  },
+});

@@ -1,0 +1,116 @@
+import { actorOf } from '@impact-hub/audit';
+import { decodeCursor, reply, routeDefiner, toPage, type CompanyPrincipal, type RequestInfo } from '@impact-hub/core';
+import { viewOf } from './api-key-view.ts';
+import { createApiKey, refuseLiveFromTest, type KeyMaker } from './create-api-key.ts';
+import type { ApiKeysDeps } from './deps.ts';
+import { effectiveAccess } from './effective-access.ts';
+import { apiKeyNotFound } from './problems.ts';
+import { findApiKey, selectApiKeys } from './repository.ts';
+import { revokeApiKey } from './revoke-api-key.ts';
+import {
+  apiKeyPage,
+  apiKeyView,
+  createBody,
+  createdApiKeyView,
+  effectiveAccessView,
+  keyParams,
+  listQuery,
+  revokeBody,
+} from './schema.ts';
+
+const defineRoute = routeDefiner<ApiKeysDeps>();
+const access = { scopes: ['admin'] } as const;
+
+const makerOf = (principal: CompanyPrincipal, request: RequestInfo): KeyMaker => ({
+  actor: actorOf(principal),
+  scopes: principal.scopes,
+  request,
+});
+
+const create = defineRoute({
+  method: 'POST',
+  path: '/admin/api-keys',
+  operationId: 'create-api-key',
+  summary: 'Make an API key',
+  description: 'The answer is the only place where the key itself ever appears. Nobody can grant a scope they lack.',
+  access,
+  input: { body: createBody },
+  output: { 201: createdApiKeyView },
+  handler: async ({ input, principal, deps, request }) => {
+    refuseLiveFromTest(principal, input.body.environment);
+    return deps.db.company(principal.companyId, (tx) => createApiKey(tx, deps, makerOf(principal, request), input.body));
+  },
+});
+
+const list = defineRoute({
+  method: 'GET',
+  path: '/admin/api-keys',
+  operationId: 'list-api-keys',
+  summary: 'List the API keys of the company with their usage',
+  access,
+  input: { query: listQuery },
+  output: { 200: apiKeyPage },
+  handler: async ({ input: { query }, principal, deps }) => {
+    const now = deps.clock.now();
+    const cursor = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
+    const rows = await deps.db.company(principal.companyId, (tx) =>
+      selectApiKeys(tx, { limit: query.limit, cursor, environment: query.environment, status: query.status, now }),
+    );
+    const page = toPage(rows, query.limit, ({ key }) => ({ atMs: key.createdAt.getTime(), id: key.id }));
+    return { ...page, data: page.data.map((row) => viewOf(row, now)) };
+  },
+});
+
+const get = defineRoute({
+  method: 'GET',
+  path: '/admin/api-keys/:keyId',
+  operationId: 'get-api-key',
+  summary: 'Read one API key with its usage',
+  access,
+  input: { params: keyParams },
+  output: { 200: apiKeyView },
+  handler: async ({ input, principal, deps }) => {
+    const found = await deps.db.company(principal.companyId, (tx) => findApiKey(tx, input.params.keyId));
+    if (found === undefined) throw apiKeyNotFound();
+    return viewOf(found, deps.clock.now());
+  },
+});
+
+const revoke = defineRoute({
+  method: 'DELETE',
+  path: '/admin/api-keys/:keyId',
+  operationId: 'revoke-api-key',
+  summary: 'Revoke an API key for good',
+  description: 'From `revokedAt` on, every process refuses the key. Revoking a revoked key changes nothing.',
+  access,
+  input: { params: keyParams, body: revokeBody },
+  output: { 200: apiKeyView },
+  handler: async ({ input, principal, deps, request }) => {
+    const target = {
+      keyId: input.params.keyId,
+      reason: input.body?.reason,
+      mayChange: (key: { environment: 'live' | 'test' }) => refuseLiveFromTest(principal, key.environment),
+    };
+    const view = await deps.db.company(principal.companyId, (tx) =>
+      revokeApiKey(tx, deps, makerOf(principal, request), target),
+    );
+    return reply(200, view);
+  },
+});
+
+const showEffectiveAccess = defineRoute({
+  method: 'GET',
+  path: '/admin/api-keys/:keyId/effective-access',
+  operationId: 'get-api-key-effective-access',
+  summary: 'List the endpoints an API key may call',
+  access,
+  input: { params: keyParams },
+  output: { 200: effectiveAccessView },
+  handler: async ({ input, principal, deps }) => {
+    const found = await deps.db.company(principal.companyId, (tx) => findApiKey(tx, input.params.keyId));
+    if (found === undefined) throw apiKeyNotFound();
+    return effectiveAccess(found.key, { ...deps, now: deps.clock.now() });
+  },
+});
+
+export const routes = [create, list, get, revoke, showEffectiveAccess];

@@ -1,0 +1,107 @@
+import { pageQuery } from '@impact-hub/core';
+import { z } from 'zod';
+import { isIpRange } from './ip-allow-list.ts';
+
+const controlCharacter = /\p{Cc}/u;
+/** Postgres stores neither NUL nor half a surrogate pair. */
+const isStorable = (value: string): boolean => value.isWellFormed() && !controlCharacter.test(value);
+const line = (maxLength: number) =>
+  z
+    .string()
+    .trim()
+    .min(1, 'Must not be empty.')
+    .max(maxLength, `Must have at most ${maxLength} characters.`)
+    .refine(isStorable, 'Must not contain control characters.');
+
+const metadataLimitBytes = 4_096;
+const metadata = z
+  .record(
+    z.string().min(1).max(64).refine(isStorable, 'Must not contain control characters.'),
+    z.union([z.string().max(500).refine(isStorable, 'Must not contain control characters.'), z.number(), z.boolean()]),
+  )
+  .refine((value) => JSON.stringify(value).length <= metadataLimitBytes, `Must not exceed ${metadataLimitBytes} bytes.`);
+
+const keyIdParam = z.string().regex(/^[0-9A-Za-z]{12}$/, 'Must be the 12-character key id.');
+const environment = z.enum(['live', 'test']);
+const scope = z.string().regex(/^[a-z_]+(?::[a-z_]+)?$/, 'Must be a scope such as `deliveries:read`.');
+export const apiKeyStatuses = ['active', 'disabled', 'expired', 'revoked'] as const;
+
+export const createBody = z.strictObject({
+  name: line(100).describe('What the key is for.'),
+  environment,
+  scopes: z
+    .array(scope)
+    .min(1, 'Give at least one scope.')
+    .max(100)
+    .transform((scopes) => [...new Set(scopes)].sort()),
+  rateLimitPerMinute: z.int().min(1).max(10_000_000).default(60).describe('Requests per minute; default 60.'),
+  expiresAt: z.iso
+    .datetime({ offset: true, error: 'Must be a time such as 2027-01-31T00:00:00Z.' })
+    .transform((text) => new Date(text))
+    .optional()
+    .describe('The key stops working at this time; left out, it never does.'),
+  allowedIps: z
+    .array(z.string().max(50).refine(isIpRange, 'Must be an IPv4 or IPv6 address or CIDR range.'))
+    .max(100)
+    .default([])
+    .describe('Addresses or CIDR ranges that may use the key; empty means everywhere.'),
+  metadata: metadata.default({}),
+});
+
+export const keyParams = z.strictObject({ keyId: keyIdParam });
+export const revokeBody = z.strictObject({ reason: line(500).optional() }).nullish();
+export const listQuery = z.strictObject({
+  ...pageQuery,
+  environment: environment.optional(),
+  status: z.enum(apiKeyStatuses).optional(),
+});
+
+export const apiKeyView = z.object({
+  id: z.uuid(),
+  keyId: z.string().describe('Public id: the 12 characters after `teei_live_` or `teei_test_`.'),
+  name: z.string(),
+  environment,
+  scopes: z.array(z.string()),
+  rateLimitPerMinute: z.int(),
+  expiresAt: z.date().nullable(),
+  allowedIps: z.array(z.string()),
+  metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  enabled: z.boolean(),
+  status: z.enum(apiKeyStatuses),
+  createdAt: z.date(),
+  createdBy: z.string(),
+  updatedAt: z.date(),
+  revokedAt: z.date().nullable(),
+  revokedBy: z.string().nullable(),
+  revokeReason: z.string().nullable(),
+  usage: z.object({
+    calls: z.int().describe('Accepted calls; up to a second late.'),
+    lastUsedAt: z.date().nullable(),
+    lastUsedIp: z.string().nullable(),
+  }),
+});
+export const createdApiKeyView = apiKeyView.extend({
+  key: z.string().describe('The key itself. It is shown this once and cannot be recovered.'),
+});
+export const apiKeyPage = z.object({ data: z.array(apiKeyView), nextCursor: z.string().nullable() });
+
+export const effectiveAccessView = z.object({
+  keyId: z.string(),
+  status: z.enum(apiKeyStatuses),
+  scopes: z.array(z.object({ scope: z.string(), description: z.string() })),
+  endpoints: z
+    .array(
+      z.object({
+        method: z.string(),
+        path: z.string(),
+        operationId: z.string(),
+        summary: z.string(),
+        scopes: z.array(z.string()).describe('The scopes this endpoint asks for.'),
+      }),
+    )
+    .describe('Everything the key may call now; empty unless its status is active.'),
+});
+
+export type CreateApiKeyInput = z.output<typeof createBody>;
+export type ApiKeyView = z.output<typeof apiKeyView>;
+export type EffectiveAccess = z.output<typeof effectiveAccessView>;

@@ -1,0 +1,159 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { ApiKeyPrincipal, ChangeFeed, Clock, Database, MetricsRegistry } from '@impact-hub/core';
+import { compileIpAllowList } from '../ip-allow-list.ts';
+import { digestApiKey, environmentOf, inspectApiKey, keyIdOf } from '../key-format.ts';
+import { apiKeyTopic } from '../repository.ts';
+import { createDigestCache } from './digest-cache.ts';
+import { createKeyReader } from './key-reader.ts';
+import { createMissLimiter } from './miss-limiter.ts';
+import { readStoredKey, type StoredKey } from './read-stored-key.ts';
+import { createUsageRecorder, type Usage } from './usage-recorder.ts';
+import { createVerificationMetrics, type RefusalReason } from './verification-metrics.ts';
+
+export type AcceptedKey = { valid: true; principal: ApiKeyPrincipal; apiKeyId: string; rateLimitPerMinute: number };
+export type RefusedKey = { valid: false; reason: RefusalReason; retryAfterSeconds?: number };
+export type VerifyResult = AcceptedKey | RefusedKey;
+
+export type ApiKeyVerifier = {
+  /** Synchronous when the key is known to this process; otherwise one shared read by key id. */
+  verify(presented: string, ip: string): VerifyResult | Promise<VerifyResult>;
+  /** Writes the usage counted since the last flush. */
+  flushUsage(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+export type ApiKeyVerifierOptions = {
+  db: Pick<Database, 'systemSql'>;
+  changes: Pick<ChangeFeed, 'subscribe' | 'isCurrent'>;
+  clock: Clock;
+  metrics: MetricsRegistry;
+  onError?(error: unknown): void;
+  usageFlushIntervalMs?: number;
+};
+
+type Known = {
+  accepted: AcceptedKey;
+  /** The earlier of the key's and the secret's expiry. */
+  validUntilMs: number;
+  allows: ((ip: string) => boolean) | null;
+  usage: Usage;
+};
+
+const maxCachedKeys = 10_000;
+const maxCachedRefusals = 10_000;
+const refusalTtlMs = 10_000;
+
+const isPast = (at: Date | null, nowMs: number): boolean => at !== null && at.getTime() <= nowMs;
+
+const acceptedOf = (key: StoredKey): AcceptedKey =>
+  Object.freeze({
+    valid: true,
+    apiKeyId: key.id,
+    rateLimitPerMinute: key.rateLimitPerMinute,
+    principal: Object.freeze({
+      kind: 'api_key',
+      keyId: key.keyId,
+      companyId: key.companyId,
+      environment: key.environment,
+      scopes: new Set(key.scopes),
+    }),
+  });
+
+/** Holds a presented key against what is stored. Every secret is compared, in constant time. */
+const judge = (
+  key: StoredKey | null,
+  presented: string,
+  digest: string,
+  nowMs: number,
+): RefusalReason | { key: StoredKey; validUntilMs: number } => {
+  if (key === null) return 'unknown';
+  const sha256 = Buffer.from(digest, 'base64');
+  const [secret] = key.secrets.filter((candidate) => timingSafeEqual(candidate.sha256, sha256));
+  if (secret === undefined || key.environment !== environmentOf(presented)) return 'wrong_secret';
+  if (key.revokedAt !== null) return 'revoked';
+  if (!key.enabled) return 'disabled';
+  if (isPast(key.expiresAt, nowMs) || isPast(secret.expiresAt, nowMs)) return 'expired';
+  return {
+    key,
+    validUntilMs: Math.min(key.expiresAt?.getTime() ?? Infinity, secret.expiresAt?.getTime() ?? Infinity),
+  };
+};
+
+/**
+ * Verifies presented keys: shape, checksum, digest, cache, and only then the database. What is cached lives until the
+ * change feed says that the key changed, and is not used at all while the feed cannot prove that it hears changes.
+ */
+export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVerifier => {
+  const { db, changes, clock, onError = () => undefined } = options;
+  const known = createDigestCache<Known>({ maxEntries: maxCachedKeys });
+  // A cache of its own, so that junk cannot push good keys out.
+  const refused = createDigestCache<RefusedKey>({ maxEntries: maxCachedRefusals, ttlMs: refusalTtlMs });
+  const metrics = createVerificationMetrics(options.metrics, () => known.size());
+  const misses = createMissLimiter(() => performance.now());
+  const usages = createUsageRecorder({
+    sql: db.systemSql,
+    flushIntervalMs: options.usageFlushIntervalMs ?? 1_000,
+    onError,
+  });
+  const reader = createKeyReader((keyId) => {
+    metrics.read();
+    return readStoredKey(db.systemSql, keyId);
+  });
+  changes.subscribe(apiKeyTopic, (keyId) => {
+    reader.invalidate(keyId);
+    known.forget(keyId);
+    refused.forget(keyId);
+  });
+
+  const refuse = (reason: RefusalReason): RefusedKey => {
+    metrics.outcome(reason);
+    return { valid: false, reason };
+  };
+
+  const admit = (entry: Known, ip: string): VerifyResult => {
+    const nowMs = clock.nowMs();
+    if (nowMs >= entry.validUntilMs) return refuse('expired');
+    if (entry.allows !== null && !entry.allows(ip)) return refuse('ip_not_allowed');
+    usages.count(entry.usage, nowMs, ip);
+    metrics.outcome('ok');
+    return entry.accepted;
+  };
+
+  const verifyByReading = async (presented: string, digest: string, ip: string): Promise<VerifyResult> => {
+    const retryAfterSeconds = misses.secondsUntilAllowed(ip);
+    if (retryAfterSeconds > 0) return { ...refuse('too_many_misses'), retryAfterSeconds };
+    const keyId = keyIdOf(presented);
+    const read = await reader.read(keyId, { join: changes.isCurrent() });
+    const judged = judge(read.key, presented, digest, clock.nowMs());
+    if (typeof judged === 'string') {
+      misses.recordMiss(ip);
+      if (read.isFresh()) refused.set(digest, keyId, { valid: false, reason: judged });
+      return refuse(judged);
+    }
+    const entry: Known = {
+      accepted: acceptedOf(judged.key),
+      validUntilMs: judged.validUntilMs,
+      allows: compileIpAllowList(judged.key.allowedIps),
+      usage: usages.track(judged.key.id),
+    };
+    if (read.isFresh()) known.set(digest, keyId, entry);
+    return admit(entry, ip);
+  };
+
+  return {
+    verify: (presented, ip) => {
+      const shape = inspectApiKey(presented);
+      if (shape !== 'well_formed') return refuse(shape);
+      const digest = digestApiKey(presented);
+      if (changes.isCurrent()) {
+        const entry = known.get(digest);
+        if (entry !== undefined) return admit(entry, ip);
+        const refusal = refused.get(digest);
+        if (refusal !== undefined) return refuse(refusal.reason);
+      }
+      return verifyByReading(presented, digest, ip);
+    },
+    flushUsage: usages.flush,
+    stop: usages.stop,
+  };
+};

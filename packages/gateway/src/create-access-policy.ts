@@ -1,0 +1,77 @@
+import { crossSiteRequest, originOfRequest, type Accounts } from '@impact-hub/accounts';
+import type { ApiKeyVerifier, VerifyResult } from '@impact-hub/api-keys';
+import {
+  anonymous,
+  coreProblems,
+  defineProblem,
+  type Access,
+  type AccessPolicy,
+  type CompanyPrincipal,
+} from '@impact-hub/core';
+import type { FastifyRequest } from 'fastify';
+import { readPresentedKey } from './read-presented-key.ts';
+
+export type AccessPolicyOptions = {
+  apiKeys: Pick<ApiKeyVerifier, 'verify'>;
+  accounts: Pick<Accounts, 'authenticate' | 'hasSessionCookie'>;
+  /** Where browsers reach the hub: changes by cookie have to come from this origin. */
+  publicUrl: string;
+};
+
+const tooManyWrongKeys = defineProblem({
+  code: 'auth.too_many_wrong_keys',
+  status: 429,
+  title: 'Too many wrong keys from this address',
+  remedy: 'Wait for the seconds given in `Retry-After`, then send the right key.',
+});
+
+const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
+const challenge = { 'www-authenticate': 'Bearer realm="impact-hub"' };
+
+/** One answer whatever the reason; the reason is for the log. */
+const unauthenticated = (authReason: string) =>
+  coreProblems.unauthenticated({ headers: challenge, context: { authReason } });
+
+const requireScopes = (principal: CompanyPrincipal, access: Access): CompanyPrincipal => {
+  if (typeof access === 'string') return principal;
+  for (const scope of access.scopes)
+    if (!principal.scopes.has(scope))
+      throw coreProblems.forbidden({ detail: `This needs the scopes: ${access.scopes.join(', ')}.` });
+  return principal;
+};
+
+const admitKey = (result: VerifyResult, access: Access): CompanyPrincipal => {
+  if (result.valid) return requireScopes(result.principal, access);
+  if (result.reason === 'too_many_misses')
+    throw tooManyWrongKeys({ headers: { 'retry-after': String(result.retryAfterSeconds ?? 1) } });
+  throw unauthenticated(result.reason);
+};
+
+/**
+ * The hub's access policy: an API key if one is presented, else the session cookie. Synchronous for a cached key.
+ * Browsers send cookies along with what other sites make them send, so a change by cookie must prove its origin.
+ */
+export const createAccessPolicy = (options: AccessPolicyOptions): AccessPolicy => {
+  const { apiKeys, accounts, publicUrl } = options;
+
+  const admitPerson = async (request: FastifyRequest, access: Access): Promise<CompanyPrincipal> => {
+    const principal = await accounts.authenticate(request.headers, { companyRequired: access !== 'signedIn' });
+    if (principal === null) throw unauthenticated('session_ended');
+    if (!safeMethods.has(request.method) && originOfRequest(request.headers, publicUrl) !== 'same')
+      throw crossSiteRequest();
+    return requireScopes(principal, access);
+  };
+
+  return (request, access) => {
+    if (access === 'public' || access === 'signature') return anonymous;
+    const key = readPresentedKey(request.headers);
+    if (key !== undefined) {
+      const result = apiKeys.verify(key, request.ip);
+      return result instanceof Promise
+        ? result.then((awaited) => admitKey(awaited, access))
+        : admitKey(result, access);
+    }
+    if (accounts.hasSessionCookie(request.headers)) return admitPerson(request, access);
+    throw unauthenticated('no_credentials');
+  };
+};

@@ -1,0 +1,1 @@
+export { createAccessPolicy, type AccessPolicyOptions } from './create-access-policy.ts';
