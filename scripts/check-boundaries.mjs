@@ -2,11 +2,9 @@
 // Checks the import ladder and fails when suspiciously few modules were seen: a parser that understands nothing
 // finds no violation either.
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 
 const moduleFloor = Number(process.env.BOUNDARY_MODULE_FLOOR ?? 100);
-const require = createRequire(import.meta.url);
-const cli = require.resolve('dependency-cruiser/package.json').replace('package.json', 'bin/dependency-cruise.mjs');
+const cli = new URL('../node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', import.meta.url).pathname;
 const config = new URL('../.dependency-cruiser.cjs', import.meta.url).pathname;
 const roots = process.argv.slice(2);
 

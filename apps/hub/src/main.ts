@@ -43,7 +43,9 @@ program
 
 program
   .command('demo')
-  .description('send good, duplicate, tampered, stale and malformed webhooks to the running hub and show what became of each')
+  .description(
+    'send good, duplicate, tampered, stale and malformed webhooks to the running hub and show what became of each',
+  )
   .option('--seed <text>', 'makes the same events again')
   .action((options: { seed?: string }) => runDemo(process.env, options.seed));
 

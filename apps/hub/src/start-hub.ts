@@ -41,7 +41,11 @@ const startServing = async (hub: ComposedHub, { settings, target, log }: Options
 };
 
 /** Creates the first company of an embedded installation, before the port opens and after the address is known. */
-const welcome = async (hub: ComposedHub, url: string, { settings, onProgress }: Options): Promise<string | undefined> => {
+const welcome = async (
+  hub: ComposedHub,
+  url: string,
+  { settings, onProgress }: Options,
+): Promise<string | undefined> => {
   if (settings.DATABASE_URL !== undefined) return undefined;
   const baseUrl = settings.HUB_PUBLIC_URL ?? url;
   await confirmCredentials(settings.HUB_DATA_DIR);

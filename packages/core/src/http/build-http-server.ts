@@ -96,7 +96,7 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
       void untyped
         .status(problem.definition.status)
         .type(problemMediaType)
-        .send(JSON.stringify(problemBody(problem, { id: request.id, path: pathOf(request as FastifyRequest) })));
+        .send(JSON.stringify(problemBody(problem, { id: request.id, path: pathOf(request) })));
     },
   });
 

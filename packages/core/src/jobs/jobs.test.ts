@@ -63,7 +63,7 @@ const job = defineJob({
     outcomes.push(willRetry);
   },
 });
-const modules = [bindModule(defineModule<object>({ name: 'test', jobs: [job] as never }), {})];
+const modules = [bindModule(defineModule<object>({ name: 'test', jobs: [job] }), {})];
 
 const relay = async (leaseSeconds = 60) => {
   const started = await startRelay({
@@ -150,7 +150,7 @@ test('a dispatch that arrives twice has one effect', async () => {
   const run = () =>
     runJob({
       db: database.db,
-      job: job as never,
+      job,
       deps: {},
       dispatch: { id: row?.id ?? '', generation: 1, companyId, traceparent: null },
       signal: new AbortController().signal,
@@ -168,7 +168,7 @@ test('a dispatch of an older generation does nothing', async () => {
   >`update job set state = 'dispatched', generation = 2 returning id`;
   const dispatch = { id: row?.id ?? '', generation: 1, companyId, traceparent: null };
   const signal = new AbortController().signal;
-  const result = await runJob({ db: database.db, job: job as never, deps: {}, dispatch, signal, random: () => 0 });
+  const result = await runJob({ db: database.db, job, deps: {}, dispatch, signal, random: () => 0 });
   expect(result.outcome).toBe('stale');
   expect(await effects()).toEqual([]);
 });
@@ -180,7 +180,7 @@ test('a dispatch that names another company finds nothing', async () => {
   >`update job set state = 'dispatched', generation = 1 returning id`;
   const dispatch = { id: row?.id ?? '', generation: 1, companyId: newId(), traceparent: null };
   const signal = new AbortController().signal;
-  const result = await runJob({ db: database.db, job: job as never, deps: {}, dispatch, signal, random: () => 0 });
+  const result = await runJob({ db: database.db, job, deps: {}, dispatch, signal, random: () => 0 });
   expect(result.outcome).toBe('stale');
 });
 

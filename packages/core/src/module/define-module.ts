@@ -44,6 +44,6 @@ export type BoundModule = { module: Module<unknown>; deps: unknown };
 
 /** Joins a module with its dependencies, checked by type here so that nobody downstream has to. */
 export const bindModule = <D>(module: Module<D>, deps: D): BoundModule => ({
-  module: module as unknown as Module<unknown>,
+  module,
   deps,
 });

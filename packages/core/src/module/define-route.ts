@@ -89,5 +89,4 @@ type RouteSpec<D, I extends RouteInput, A extends Access> = Omit<Route<D>, 'inpu
  */
 export const routeDefiner =
   <D>() =>
-  <const I extends RouteInput, const A extends Access>(spec: RouteSpec<D, I, A>): Route<D> =>
-    ({ input: {}, ...spec }) as unknown as Route<D>;
+  <const I extends RouteInput, const A extends Access>(spec: RouteSpec<D, I, A>): Route<D> => ({ input: {}, ...spec });

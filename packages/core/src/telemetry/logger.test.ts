@@ -6,7 +6,7 @@ const logged = (fields: object): string => {
   createLogger({ level: 'info' }, { write: (line) => void (text += line) }).info(fields, 'x');
   return text;
 };
-const apiKey = `teei_live_${'Ab3dEf6hIj9k'}${'s'.repeat(43)}${'c'.repeat(6)}`;
+const apiKey = `teei_live_Ab3dEf6hIj9k${'s'.repeat(43)}${'c'.repeat(6)}`;
 
 test.each([
   [{ headers: { authorization: 'Bearer hidden-value' } }],

@@ -39,8 +39,8 @@ const serializeError = (error: unknown) => {
   if (typeof serialized !== 'object' || serialized === null) return serialized;
   return {
     type: serialized.type,
-    message: redactText(String(serialized.message)),
-    stack: redactText(String(serialized.stack)),
+    message: redactText(serialized.message),
+    stack: redactText(serialized.stack),
     ...('code' in serialized ? { code: serialized['code'] } : {}),
   };
 };
