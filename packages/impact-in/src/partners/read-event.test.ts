@@ -10,8 +10,20 @@ const occurredAt = new Date(timestamp);
 const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
 
 const samples = {
-  benevity: { event_type: 'delivery.success', transaction_id: 'txn_1', organization_id: 'org_1', status: 'success', timestamp },
-  goodera: { eventType: 'data.processed', transactionId: 'txn_1', projectId: 'project_1', status: 'success', timestamp },
+  benevity: {
+    event_type: 'delivery.success',
+    transaction_id: 'txn_1',
+    organization_id: 'org_1',
+    status: 'success',
+    timestamp,
+  },
+  goodera: {
+    eventType: 'data.processed',
+    transactionId: 'txn_1',
+    projectId: 'project_1',
+    status: 'success',
+    timestamp,
+  },
   workday: { eventType: 'activity.created', activityId: 'wid_1', status: 'success', timestamp },
 };
 
@@ -26,7 +38,14 @@ describe('the events of partners.md are read', () => {
   ])('Benevity %s means %s', (event_type, status) => {
     expect(read('benevity', { event_type, event_id: 'evt_1', error_message: 'why' })).toEqual({
       outcome: 'event',
-      event: { eventId: 'evt_1', eventType: event_type, correlationId: 'txn_1', entityKey: 'transaction:txn_1', status, occurredAt },
+      event: {
+        eventId: 'evt_1',
+        eventType: event_type,
+        correlationId: 'txn_1',
+        entityKey: 'transaction:txn_1',
+        status,
+        occurredAt,
+      },
     });
   });
 
@@ -44,7 +63,12 @@ describe('the events of partners.md are read', () => {
 
   it.each([
     [{ eventType: 'activity.updated', status: 'error' }, 'wid_1', 'activity:wid_1', 'failed'],
-    [{ eventType: 'enrollment.confirmed', activityId: undefined, enrollmentId: 'enr_1' }, 'enr_1', 'enrollment:enr_1', 'success'],
+    [
+      { eventType: 'enrollment.confirmed', activityId: undefined, enrollmentId: 'enr_1' },
+      'enr_1',
+      'enrollment:enr_1',
+      'success',
+    ],
     [{ activityId: null, enrollmentId: null }, null, null, 'success'],
     [{ enrollmentId: 'enr_1' }, 'wid_1', 'activity:wid_1', 'success'],
   ])('Workday %o', (changes, correlationId, entityKey, status) => {
@@ -84,7 +108,11 @@ describe('an authentic payload that is no event', () => {
   });
 
   it('is described without its values', () => {
-    const result = read('benevity', { event_type: 'Ada Lovelace', timestamp: 'Ada Lovelace', transaction_id: '\u0000Ada Lovelace' });
+    const result = read('benevity', {
+      event_type: 'Ada Lovelace',
+      timestamp: 'Ada Lovelace',
+      transaction_id: '\u0000Ada Lovelace',
+    });
     expect(JSON.stringify(result)).not.toContain('Lovelace');
   });
 
@@ -99,10 +127,16 @@ describe('an authentic payload that is no event', () => {
 
   it.each(partnerNames)('whatever it is, reading it for %s does not throw', (partner) => {
     fc.assert(
-      fc.property(fc.oneof(fc.json().map((text) => Buffer.from(text)), fc.uint8Array().map((array) => Buffer.from(array))), (body) => {
-        expect(readEvent(partnerOf[partner], body).outcome).not.toBe('event');
-        readAccountHint(partnerOf[partner], body);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.json().map((text) => Buffer.from(text)),
+          fc.uint8Array().map((array) => Buffer.from(array)),
+        ),
+        (body) => {
+          expect(readEvent(partnerOf[partner], body).outcome).not.toBe('event');
+          readAccountHint(partnerOf[partner], body);
+        },
+      ),
     );
     const deep = Buffer.from('['.repeat(100_000) + ']'.repeat(100_000));
     expect(readEvent(partnerOf[partner], deep).outcome).not.toBe('event');

@@ -20,9 +20,7 @@ export const readEvent = (partner: Partner, body: Uint8Array): BodyRead => {
   const json = parseJson(body);
   if (json === null) return { outcome: 'not_json' };
   const read = partner.read(json.value);
-  return read.matches
-    ? { outcome: 'event', event: read.event }
-    : { outcome: 'schema_mismatch', issues: read.issues };
+  return read.matches ? { outcome: 'event', event: read.event } : { outcome: 'schema_mismatch', issues: read.issues };
 };
 
 /** Which account the body of a request to the bare route names; untrusted until the signature is verified. */

@@ -16,7 +16,9 @@ export type EventSeed = {
 export type SimulatedEvent = { eventId: string; eventType: string; payload: Record<string, unknown>; body: Buffer };
 
 const derive = (partner: PartnerName, seed: string, purpose: string): Buffer =>
-  createHash('sha256').update(JSON.stringify([partner, seed, purpose])).digest();
+  createHash('sha256')
+    .update(JSON.stringify([partner, seed, purpose]))
+    .digest();
 
 const idFrom = (prefix: string, bytes: Buffer): string => `${prefix}_${bytes.toString('hex').slice(0, 20)}`;
 

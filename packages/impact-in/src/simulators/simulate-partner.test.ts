@@ -20,7 +20,9 @@ beforeAll(async () => {
 afterAll(() => receiver.close());
 
 const cases = partnerNames.flatMap((partner) =>
-  schemesOf(partner).flatMap((scheme) => faultsOf(scheme).map((fault): [PartnerName, SchemeName, FaultName] => [partner, scheme, fault])),
+  schemesOf(partner).flatMap((scheme) =>
+    faultsOf(scheme).map((fault): [PartnerName, SchemeName, FaultName] => [partner, scheme, fault]),
+  ),
 );
 
 const hmacReasons: Partial<Record<FaultName, VerificationFailure>> = {
@@ -37,17 +39,26 @@ const bearerReasons: Partial<Record<FaultName, VerificationFailure>> = {
 };
 
 describe('a simulated partner', () => {
-  it.each(cases)('%s by %s, %s: the receiver answers as documented, for the right reason', async (partner, scheme, fault) => {
-    const token = () => fetchAccessToken(`${receiver.baseUrl}/token`, { clientId: 'client', clientSecret });
-    const credential = scheme === 'workday-oauth' ? await token() : secret;
-    const input = { partner, scheme, secret: credential, seed: `${scheme} ${fault}`, nowMs: Date.now() };
-    const simulation = await simulatePartner(`${receiver.baseUrl}/${partner}/${scheme}`, fault, input);
-    expect(simulation).toMatchObject({ fault, asExpected: true });
-    expect(receiver.lastRefusal()).toBe((scheme === 'workday-oauth' ? bearerReasons : hmacReasons)[fault] ?? null);
-  });
+  it.each(cases)(
+    '%s by %s, %s: the receiver answers as documented, for the right reason',
+    async (partner, scheme, fault) => {
+      const token = () => fetchAccessToken(`${receiver.baseUrl}/token`, { clientId: 'client', clientSecret });
+      const credential = scheme === 'workday-oauth' ? await token() : secret;
+      const input = { partner, scheme, secret: credential, seed: `${scheme} ${fault}`, nowMs: Date.now() };
+      const simulation = await simulatePartner(`${receiver.baseUrl}/${partner}/${scheme}`, fault, input);
+      expect(simulation).toMatchObject({ fault, asExpected: true });
+      expect(receiver.lastRefusal()).toBe((scheme === 'workday-oauth' ? bearerReasons : hmacReasons)[fault] ?? null);
+    },
+  );
 
   it('is told when the receiver does not answer as documented', async () => {
-    const input = { partner: 'benevity', scheme: 'benevity-hmac', secret: 'not the secret', seed: 's', nowMs: Date.now() } as const;
+    const input = {
+      partner: 'benevity',
+      scheme: 'benevity-hmac',
+      secret: 'not the secret',
+      seed: 's',
+      nowMs: Date.now(),
+    } as const;
     const simulation = await simulatePartner(`${receiver.baseUrl}/benevity/benevity-hmac`, 'good', input);
     expect(simulation).toMatchObject({ asExpected: false, answers: [{ status: 401, body: {} }] });
   });
@@ -67,7 +78,12 @@ describe('a simulated event', () => {
   });
 
   it('takes a type, a correlation id and a size', () => {
-    const made = makeEvent('benevity', { ...from, eventType: 'delivery.failed', correlationId: 'txn_9', fillerCharacters: 1_000 });
+    const made = makeEvent('benevity', {
+      ...from,
+      eventType: 'delivery.failed',
+      correlationId: 'txn_9',
+      fillerCharacters: 1_000,
+    });
     expect(made.payload).toMatchObject({ event_type: 'delivery.failed', transaction_id: 'txn_9' });
     expect(made.body.length).toBeGreaterThan(1_000);
     expect(() => makeEvent('benevity', { ...from, eventType: 'nothing' })).toThrow(RangeError);

@@ -32,7 +32,9 @@ export const sendRequest = async (url: string, request: SignedRequest, fetch: Fe
 };
 
 const saysDuplicate = (answer: Answer | undefined): boolean =>
-  typeof answer?.body === 'object' && answer.body !== null && (answer.body as { duplicate?: unknown }).duplicate === true;
+  typeof answer?.body === 'object' &&
+  answer.body !== null &&
+  (answer.body as { duplicate?: unknown }).duplicate === true;
 
 /** Plays a partner against a receiver's address: sends what the fault calls for, one after the other. */
 export const simulatePartner = async (

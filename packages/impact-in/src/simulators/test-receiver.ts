@@ -21,9 +21,16 @@ export type TestReceiver = {
 type Answer = [status: number, body: unknown];
 
 /** The smallest receiver there can be, for tests: verifies over HTTP, reads, and remembers event ids. */
-export const startTestReceiver = async (credentials: { secret: string; clientSecret: string }): Promise<TestReceiver> => {
+export const startTestReceiver = async (credentials: {
+  secret: string;
+  clientSecret: string;
+}): Promise<TestReceiver> => {
   const signingKey = await readTokenKey(newTokenKey());
-  const bearer = { profile: profiles['workday-oauth'], issuer: 'https://hub.example', audience: tokenAudience('endpoint-1') };
+  const bearer = {
+    profile: profiles['workday-oauth'],
+    issuer: 'https://hub.example',
+    audience: tokenAudience('endpoint-1'),
+  };
   const seen = new Set<string>();
   let refusal: VerificationFailure | null = null;
 
@@ -38,7 +45,8 @@ export const startTestReceiver = async (credentials: { secret: string; clientSec
 
   const issue = async (rawHeaders: string[], body: Buffer): Promise<Answer> => {
     const request = readTokenRequest(rawHeaders, body);
-    if (!request.accepted || request.clientSecret !== credentials.clientSecret) return [401, { error: 'invalid_client' }];
+    if (!request.accepted || request.clientSecret !== credentials.clientSecret)
+      return [401, { error: 'invalid_client' }];
     const grant = { ...bearer, signingKey, clientId: request.clientId, tokenId: 'token-1', nowMs: Date.now() };
     const { accessToken, expiresInSeconds } = await issueAccessToken(grant);
     return [200, { access_token: accessToken, token_type: 'Bearer', expires_in: expiresInSeconds }];
@@ -61,7 +69,8 @@ export const startTestReceiver = async (credentials: { secret: string; clientSec
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const [, partner = '', scheme = ''] = (request.url ?? '').split('/');
     const body = Buffer.concat(chunks);
-    const answer = partner === 'token' ? issue(request.rawHeaders, body) : receive(partner, scheme, request.rawHeaders, body);
+    const answer =
+      partner === 'token' ? issue(request.rawHeaders, body) : receive(partner, scheme, request.rawHeaders, body);
     const [status, content] = await answer;
     response.writeHead(status).end(JSON.stringify(content));
   });

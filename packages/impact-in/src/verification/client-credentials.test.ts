@@ -51,13 +51,17 @@ describe('a token request', () => {
 });
 
 describe('a client secret', () => {
-  const active = (id: string, text: string) => ({ id, key: secretKey(text, 'utf8') ?? createSecretKey(Buffer.alloc(0)) });
+  const active = (id: string, text: string) => ({
+    id,
+    key: secretKey(text, 'utf8') ?? createSecretKey(Buffer.alloc(0)),
+  });
 
   it('matches the active secret that has exactly its text', () => {
     const secrets = [active('old', 'first'), active('new', 'second')];
     expect(matchClientSecret('first', secrets)).toBe('old');
     expect(matchClientSecret('second', secrets)).toBe('new');
-    for (const presented of ['', 'third', 'first ', 'firs', 'FIRST']) expect(matchClientSecret(presented, secrets)).toBeNull();
+    for (const presented of ['', 'third', 'first ', 'firs', 'FIRST'])
+      expect(matchClientSecret(presented, secrets)).toBeNull();
   });
 
   it('is never empty', () => {

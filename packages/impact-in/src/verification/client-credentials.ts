@@ -5,7 +5,9 @@ import type { ActiveSecret } from './verify-webhook.ts';
 /** Error codes of the token endpoint (RFC 6749 §5.2). */
 export type TokenRequestError = 'invalid_request' | 'invalid_client' | 'unsupported_grant_type';
 
-export type TokenRequest = { accepted: true; clientId: string; clientSecret: string } | { accepted: false; error: TokenRequestError };
+export type TokenRequest =
+  | { accepted: true; clientId: string; clientSecret: string }
+  | { accepted: false; error: TokenRequestError };
 
 const maxBodyBytes = 8_192;
 const fault = (error: TokenRequestError): TokenRequest => ({ accepted: false, error });

@@ -21,7 +21,10 @@ export const profileFaults = (profile: HmacProfile): string[] => {
   const signsTimestamp = signedTemplate.includes('{ts}');
   const stampInContainer = profile.container === 'stripe-list';
   const rules: [boolean, string][] = [
-    [/^([^{}]|\{ts\}|\{id\})*\{body\}$/.test(signedTemplate), 'signedTemplate may use {ts} and {id} and must end in {body}'],
+    [
+      /^([^{}]|\{ts\}|\{id\})*\{body\}$/.test(signedTemplate),
+      'signedTemplate may use {ts} and {id} and must end in {body}',
+    ],
     [profile.signatureHeader !== '', 'signatureHeader is empty'],
     [signsTimestamp === (timestampFormat !== 'none'), 'a timestamp must be both signed and checked, or neither'],
     [

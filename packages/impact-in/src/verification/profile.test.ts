@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { profileFaults } from './plan-verification.ts';
-import { defaultSchemeOf, partnerNames, profileOf, profiles, schemesOf, type HmacProfile, type Profile } from './profile.ts';
+import {
+  defaultSchemeOf,
+  partnerNames,
+  profileOf,
+  profiles,
+  schemesOf,
+  type HmacProfile,
+  type Profile,
+} from './profile.ts';
 import { hmacProfile, receive, signed } from './test-requests.ts';
 
 const all: Profile[] = Object.values(profiles);
@@ -17,7 +25,11 @@ describe('the profiles', () => {
   });
 
   it('never let a third party hold a symmetric token key, or a token live for more than an hour', () => {
-    expect(profiles['workday-oauth']).toMatchObject({ algorithms: ['Ed25519'], maxLifetimeSeconds: 3_600, leewaySeconds: 60 });
+    expect(profiles['workday-oauth']).toMatchObject({
+      algorithms: ['Ed25519'],
+      maxLifetimeSeconds: 3_600,
+      leewaySeconds: 60,
+    });
   });
 
   it.each(partnerNames)('offer %s its default first and only its own', (partner) => {
@@ -36,10 +48,16 @@ describe('a profile that contradicts itself verifies nothing', () => {
   const { timestampHeader: _header, ...goodera } = hmacProfile('goodera-hmac');
   const sound = hmacProfile('goodera-hmac');
   const contradictions: [string, HmacProfile][] = [
-    ['a timestamp that is checked but not signed', { ...hmacProfile('benevity-hmac'), signedTemplate: '{body}', weak: true }],
+    [
+      'a timestamp that is checked but not signed',
+      { ...hmacProfile('benevity-hmac'), signedTemplate: '{body}', weak: true },
+    ],
     ['a timestamp that is signed but not checked', { ...sound, timestampFormat: 'none' }],
     ['a timestamp without a source', goodera],
-    ['a timestamp header that nobody reads', { ...sound, signedTemplate: '{body}', timestampFormat: 'none', weak: true }],
+    [
+      'a timestamp header that nobody reads',
+      { ...sound, signedTemplate: '{body}', timestampFormat: 'none', weak: true },
+    ],
     ['a timestamp with two sources', { ...sound, container: 'stripe-list' }],
     ['an event id that is not signed', { ...sound, idHeader: 'X-Id' }],
     ['a signed event id without a source', { ...sound, signedTemplate: '{id}.{ts}.{body}' }],
@@ -55,6 +73,9 @@ describe('a profile that contradicts itself verifies nothing', () => {
 
   it.each(contradictions)('%s', (_what, profile) => {
     expect(profileFaults(profile)).toHaveLength(1);
-    expect(receive('goodera-hmac', signed('goodera-hmac'), { profile })).toEqual({ valid: false, reason: 'profile_invalid' });
+    expect(receive('goodera-hmac', signed('goodera-hmac'), { profile })).toEqual({
+      valid: false,
+      reason: 'profile_invalid',
+    });
   });
 });

@@ -25,6 +25,6 @@ export const readTokenKey = async (text: string): Promise<TokenSigningKey> => {
   const jwk = JSON.parse(text) as JsonWebKey;
   const algorithm = algorithmOf(jwk);
   const privateKey = createPrivateKey({ key: jwk, format: 'jwk' });
-  const keyId = await calculateJwkThumbprint(jwk as Parameters<typeof calculateJwkThumbprint>[0]);
+  const keyId = await calculateJwkThumbprint(jwk);
   return { keyId, algorithm, privateKey, publicKey: createPublicKey(privateKey) };
 };

@@ -4,7 +4,8 @@
  */
 export const verificationFailures = {
   profile_invalid: 'The endpoint is configured with a verification profile that contradicts itself.',
-  content_encoding: 'The body is compressed; the signature must be over the bytes sent, so no Content-Encoding is accepted.',
+  content_encoding:
+    'The body is compressed; the signature must be over the bytes sent, so no Content-Encoding is accepted.',
   duplicate_header: 'A header that decides about authenticity was sent more than once.',
   header_too_long: 'A header that decides about authenticity is longer than 4,096 characters.',
   missing_signature: 'There is no signature of the expected version.',

@@ -22,8 +22,18 @@ beforeAll(async () => {
 });
 
 const issue = async (overrides: Partial<Parameters<typeof issueAccessToken>[0]> = {}): Promise<string> =>
-  (await issueAccessToken({ profile, signingKey: key, issuer, audience, clientId, tokenId: 'token-1', nowMs, ...overrides }))
-    .accessToken;
+  (
+    await issueAccessToken({
+      profile,
+      signingKey: key,
+      issuer,
+      audience,
+      clientId,
+      tokenId: 'token-1',
+      nowMs,
+      ...overrides,
+    })
+  ).accessToken;
 
 const verify = (authorization: string | null, overrides: Partial<BearerRequest> = {}) =>
   verifyBearer({
@@ -69,8 +79,21 @@ describe('a token that the hub issued', () => {
   });
 
   it('lives for an hour at most and is accepted for 60 seconds more', async () => {
-    const grant = await issueAccessToken({ profile, signingKey: key, issuer, audience, clientId, tokenId: 't', nowMs, lifetimeSeconds: 9_999 });
-    expect(grant).toMatchObject({ tokenType: 'Bearer', expiresInSeconds: 3_600, expiresAt: new Date(nowMs + 3_600_000) });
+    const grant = await issueAccessToken({
+      profile,
+      signingKey: key,
+      issuer,
+      audience,
+      clientId,
+      tokenId: 't',
+      nowMs,
+      lifetimeSeconds: 9_999,
+    });
+    expect(grant).toMatchObject({
+      tokenType: 'Bearer',
+      expiresInSeconds: 3_600,
+      expiresAt: new Date(nowMs + 3_600_000),
+    });
     const at = (seconds: number) => verify(`Bearer ${grant.accessToken}`, { nowMs: nowMs + seconds * 1_000 });
     expect(await at(3_659)).toMatchObject({ valid: true });
     expect(await at(3_660)).toEqual(failed('token_expired'));
@@ -97,7 +120,9 @@ describe('a token that the hub issued', () => {
     const ecKey = await readTokenKey(JSON.stringify(jwk));
     const token = `Bearer ${await issue({ signingKey: ecKey })}`;
     expect(await verify(token, { keys: [ecKey] })).toEqual(failed('token_algorithm_refused'));
-    expect(await verify(token, { keys: [ecKey], profile: { ...profile, algorithms: ['ES256'] } })).toMatchObject({ valid: true });
+    expect(await verify(token, { keys: [ecKey], profile: { ...profile, algorithms: ['ES256'] } })).toMatchObject({
+      valid: true,
+    });
   });
 });
 
@@ -118,6 +143,13 @@ describe('a forged token', () => {
     expect(await verify(`Bearer ${forge({ alg: 'EdDSA' }, {})}`)).toEqual(failed('token_algorithm_refused'));
   });
 
+  it('may not use a key for another algorithm than its own', async () => {
+    const both = { ...profile, algorithms: ['Ed25519', 'ES256'] as const };
+    expect(await verify(`Bearer ${forge({ alg: 'ES256' }, {})}`, { profile: both })).toEqual(
+      failed('token_algorithm_refused'),
+    );
+  });
+
   it.each([
     ['no key id', { kid: undefined }, {}, 'token_key_unknown'],
     ['another type of token', { typ: 'JWT' }, {}, 'token_claims_invalid'],
@@ -130,6 +162,8 @@ describe('a forged token', () => {
     ['no issuer', {}, { iss: undefined }, 'token_issuer_wrong'],
     ['no audience', {}, { aud: undefined }, 'token_audience_wrong'],
     ['no subject', {}, { sub: undefined }, 'token_claims_invalid'],
+    ['an empty client', {}, { sub: '', client_id: '' }, 'token_claims_invalid'],
+    ['a client that is no text', {}, { sub: 7, client_id: 7 }, 'token_claims_invalid'],
     ['a subject that is not the client', {}, { sub: 'client-2' }, 'token_claims_invalid'],
     ['an expiry that is no number', {}, { exp: '9999999999' }, 'token_claims_invalid'],
     ['a lifetime over an hour', {}, { exp: nowSeconds + 3_601 }, 'token_lifetime_too_long'],
@@ -160,7 +194,20 @@ describe('a request', () => {
     const rawHeaders = ['Authorization', `Bearer ${token}`, 'authorization', `Bearer ${token}`];
     expect(await verify(null, { rawHeaders })).toEqual(failed('duplicate_header'));
     expect(await verify(`Bearer ${token}${'x'.repeat(4_096)}`)).toEqual(failed('header_too_long'));
-    for (const value of ['', 'Bearer', 'Bearer ', token, `Basic ${token}`, `Bearer  ${token}`, `Bearer ${token} `, `Bearer ${token}, Bearer ${token}`, 'Bearer a.b', 'Bearer a.b.c', 'Bearer ..', 'Bearer a.b.c.d.e'])
+    for (const value of [
+      '',
+      'Bearer',
+      'Bearer ',
+      token,
+      `Basic ${token}`,
+      `Bearer  ${token}`,
+      `Bearer ${token} `,
+      `Bearer ${token}, Bearer ${token}`,
+      'Bearer a.b',
+      'Bearer a.b.c',
+      'Bearer ..',
+      'Bearer a.b.c.d.e',
+    ])
       expect(await verify(value), value).toEqual(failed('malformed_token'));
   });
 
@@ -170,7 +217,10 @@ describe('a request', () => {
   });
 
   it('never makes the verifier reject', async () => {
-    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('Authorization', 'Content-Encoding', 'Bearer e30.e30.e30'));
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('Authorization', 'Content-Encoding', 'Bearer e30.e30.e30'),
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(text, { maxLength: 6 }), fc.double(), async (rawHeaders, clockMs) => {
         expect(await verify(null, { rawHeaders, nowMs: clockMs })).toMatchObject({ valid: false });

@@ -86,7 +86,6 @@ export const verifyBearer = async (request: BearerRequest): Promise<BearerVerifi
         typ: accessTokenType,
         issuer: request.issuer,
         audience: request.audience,
-        requiredClaims: ['iss', 'aud', 'sub', 'exp', 'iat', 'jti', 'client_id'],
         clockTolerance: profile.leewaySeconds,
         currentDate: new Date(request.nowMs),
       },

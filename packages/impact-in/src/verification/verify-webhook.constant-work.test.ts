@@ -1,10 +1,11 @@
+import type * as NodeCrypto from 'node:crypto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { keyOf, otherSecret, receive, secret, signed } from './test-requests.ts';
 
 const calls = vi.hoisted(() => ({ compared: 0, hashed: 0 }));
 
 vi.mock('node:crypto', async (importOriginal) => {
-  const crypto = await importOriginal<typeof import('node:crypto')>();
+  const crypto = await importOriginal<typeof NodeCrypto>();
   return {
     ...crypto,
     timingSafeEqual: (...pair: Parameters<typeof crypto.timingSafeEqual>) => {

@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { describe, expect, it, vi } from 'vitest';
-import { hmacSchemes, keyOf, nowMs, otherSecret, receive, secret, signed, withHeader, type HmacScheme } from './test-requests.ts';
+import {
+  hmacSchemes,
+  keyOf,
+  nowMs,
+  otherSecret,
+  receive,
+  secret,
+  signed,
+  withHeader,
+  type HmacScheme,
+} from './test-requests.ts';
 
 const runs = { numRuns: 400 };
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
@@ -18,7 +28,11 @@ const applyEdit = (buffer: Buffer, { kind, at, to }: Edit): Buffer => {
   if (buffer.length === 0) return Buffer.from([to]);
   const index = at % buffer.length;
   const added = kind === 'delete' ? [] : [to];
-  return Buffer.concat([buffer.subarray(0, index), Buffer.from(added), buffer.subarray(index + (kind === 'insert' ? 0 : 1))]);
+  return Buffer.concat([
+    buffer.subarray(0, index),
+    Buffer.from(added),
+    buffer.subarray(index + (kind === 'insert' ? 0 : 1)),
+  ]);
 };
 
 /** Header text is one character per byte, as Node hands it over. */
@@ -30,7 +44,11 @@ const applyEdits = (text: Buffer, edits: readonly Edit[]): string => {
 
 /** Reduces a header to what it means: blanks around commas and the case of hexadecimal digits mean nothing. */
 const meaning = (of: HmacScheme, name: string, value: string): string => {
-  if (of === 'benevity-hmac') return value.replace(/[ \t]*,[ \t]*/g, ',').trim().replace(/(?<=v1=)[0-9a-f]{64}/gi, (hex) => hex.toLowerCase());
+  if (of === 'benevity-hmac')
+    return value
+      .replace(/[ \t]*,[ \t]*/g, ',')
+      .trim()
+      .replace(/(?<=v1=)[0-9a-f]{64}/gi, (hex) => hex.toLowerCase());
   return name === 'X-Goodera-Signature' ? value.replace(/[0-9a-f]{64}$/i, (hex) => hex.toLowerCase()) : value;
 };
 
@@ -57,15 +75,21 @@ describe('of arbitrary requests', () => {
 
   it('none with a changed signature, timestamp or event id is accepted', () => {
     fc.assert(
-      fc.property(scheme, bytes, fc.nat(), fc.array(edit, { minLength: 1, maxLength: 3 }), (of, body, pick, changes) => {
-        const request = signed(of, { body });
-        const names = Object.keys(request.headers).filter((name) => name !== 'Content-Type');
-        const name = names[pick % names.length] ?? '';
-        const value = request.headers[name] ?? '';
-        const changed = applyEdits(Buffer.from(value, 'latin1'), changes);
-        fc.pre(meaning(of, name, changed) !== meaning(of, name, value));
-        expect(receive(of, withHeader(request, name, changed))).toMatchObject({ valid: false });
-      }),
+      fc.property(
+        scheme,
+        bytes,
+        fc.nat(),
+        fc.array(edit, { minLength: 1, maxLength: 3 }),
+        (of, body, pick, changes) => {
+          const request = signed(of, { body });
+          const names = Object.keys(request.headers).filter((name) => name !== 'Content-Type');
+          const name = names[pick % names.length] ?? '';
+          const value = request.headers[name] ?? '';
+          const changed = applyEdits(Buffer.from(value, 'latin1'), changes);
+          fc.pre(meaning(of, name, changed) !== meaning(of, name, value));
+          expect(receive(of, withHeader(request, name, changed))).toMatchObject({ valid: false });
+        },
+      ),
       { numRuns: 2_000 },
     );
   });
@@ -81,9 +105,30 @@ describe('of arbitrary requests', () => {
   });
 
   it('none makes the verifier throw, and none is accepted without a signature', () => {
-    const names = ['X-Benevity-Signature', 'x-goodera-signature', 'X-GOODERA-REQUEST-TIMESTAMP', 'X-Workday-Signature', 'x-workday-request-timestamp', 'webhook-signature', 'webhook-timestamp', 'webhook-id', 'Content-Encoding'];
-    const stamps = [String(nowMs / 1_000), new Date(nowMs).toISOString(), `t=${nowMs / 1_000},v1=${'0'.repeat(64)}`, `sha256=${'a'.repeat(64)}`, `v1,${'A'.repeat(43)}=`, `${'A'.repeat(43)}=`];
-    const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 80 }), fc.constantFrom(...names), fc.constantFrom(...stamps));
+    const names = [
+      'X-Benevity-Signature',
+      'x-goodera-signature',
+      'X-GOODERA-REQUEST-TIMESTAMP',
+      'X-Workday-Signature',
+      'x-workday-request-timestamp',
+      'webhook-signature',
+      'webhook-timestamp',
+      'webhook-id',
+      'Content-Encoding',
+    ];
+    const stamps = [
+      String(nowMs / 1_000),
+      new Date(nowMs).toISOString(),
+      `t=${nowMs / 1_000},v1=${'0'.repeat(64)}`,
+      `sha256=${'a'.repeat(64)}`,
+      `v1,${'A'.repeat(43)}=`,
+      `${'A'.repeat(43)}=`,
+    ];
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 80 }),
+      fc.constantFrom(...names),
+      fc.constantFrom(...stamps),
+    );
     fc.assert(
       fc.property(scheme, fc.array(text, { maxLength: 12 }), bytes, fc.double(), (of, rawHeaders, body, clockMs) => {
         const result = receive(of, { headers: {}, body }, { rawHeaders, nowMs: clockMs });
@@ -112,7 +157,8 @@ describe('the Standard Webhooks library as an oracle', () => {
     }
   };
 
-  const standard = (headers: Record<string, string>, text: string) => receive('standard-webhooks', { headers, body: Buffer.from(text) });
+  const standard = (headers: Record<string, string>, text: string) =>
+    receive('standard-webhooks', { headers, body: Buffer.from(text) });
 
   it('signs what the hub accepts, and agrees on how old a request may be', () => {
     vi.useFakeTimers({ now: nowMs, toFake: ['Date'] });

@@ -1,4 +1,4 @@
-import { createSecretKey } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {
   hmacProfile,
@@ -35,7 +35,12 @@ describe.each(hmacSchemes)('%s', (scheme) => {
   it('accepts what the partner signed and says which secret matched', () => {
     const timestampMs = nowMs;
     const eventIdFromHeader = scheme === 'standard-webhooks' ? 'msg_1' : null;
-    expect(receive(scheme, signed(scheme))).toEqual({ valid: true, secretId: 'current', timestampMs, eventIdFromHeader });
+    expect(receive(scheme, signed(scheme))).toEqual({
+      valid: true,
+      secretId: 'current',
+      timestampMs,
+      eventIdFromHeader,
+    });
   });
 
   it('accepts 300 seconds of difference and refuses 301, into the past and into the future', () => {
@@ -49,7 +54,9 @@ describe.each(hmacSchemes)('%s', (scheme) => {
   it('takes a tolerance of the endpoint’s own', () => {
     const profile = { ...hmacProfile(scheme), toleranceSeconds: 30 };
     expect(receive(scheme, signed(scheme, { nowMs: nowMs - 30_000 }), { profile })).toMatchObject({ valid: true });
-    expect(receive(scheme, signed(scheme, { nowMs: nowMs - 31_000 }), { profile })).toEqual(failed('timestamp_too_old'));
+    expect(receive(scheme, signed(scheme, { nowMs: nowMs - 31_000 }), { profile })).toEqual(
+      failed('timestamp_too_old'),
+    );
   });
 
   it('refuses everything when the clock is not a number', () => {
@@ -135,7 +142,9 @@ describe.each(hmacSchemes)('%s', (scheme) => {
   it.each(['', ' ', 'x', '=', ',', 'v1=', 'v1,', 'sha256=', 't=1', 't=1,v1=00', 'sha256=00', 'AAAA', '\u{1f600}'])(
     'refuses the signature header %j',
     (value) => {
-      expect(receive(scheme, withHeader(signed(scheme), securityHeaders[scheme][0], value))).toMatchObject({ valid: false });
+      expect(receive(scheme, withHeader(signed(scheme), securityHeaders[scheme][0], value))).toMatchObject({
+        valid: false,
+      });
     },
   );
 });
@@ -149,7 +158,9 @@ describe('a Benevity signature list', () => {
   const zero = `v1=${'0'.repeat(64)}`;
 
   it('may carry several v1, the right one anywhere', () => {
-    expect(receive('benevity-hmac', signed('benevity-hmac', { secret: otherSecret, oldSecrets: [secret] }))).toMatchObject({ valid: true });
+    expect(
+      receive('benevity-hmac', signed('benevity-hmac', { secret: otherSecret, oldSecrets: [secret] })),
+    ).toMatchObject({ valid: true });
     expect(list((value) => `${value},${zero},${zero}`)).toMatchObject({ valid: true });
     expect(list((value) => value.replace(',v1', `,${zero},${zero},v1`))).toMatchObject({ valid: true });
     expect(list((value) => value.replace(/(t=\d+),(v1=.*)/, '$2,$1'))).toMatchObject({ valid: true });
@@ -180,7 +191,9 @@ describe('the encoding of a signature', () => {
   it('takes hexadecimal digits of either case', () => {
     const { headers, body } = signed('goodera-hmac');
     const upper = (headers['X-Goodera-Signature'] ?? '').toUpperCase().replace('SHA256=', 'sha256=');
-    expect(receive('goodera-hmac', { headers: { ...headers, 'X-Goodera-Signature': upper }, body })).toMatchObject({ valid: true });
+    expect(receive('goodera-hmac', { headers: { ...headers, 'X-Goodera-Signature': upper }, body })).toMatchObject({
+      valid: true,
+    });
   });
 
   it('takes base64 only padded, canonical and in the standard alphabet', () => {
@@ -202,12 +215,46 @@ describe('the encoding of a signature', () => {
       .filter((request) => /[+/]/.test(request.headers['X-Workday-Signature'] ?? ''))
       .map((request) => {
         const value = request.headers['X-Workday-Signature'] ?? '';
-        return receive('workday-hmac', withHeader(request, 'X-Workday-Signature', value.replaceAll('+', '-').replaceAll('/', '_')));
+        return receive(
+          'workday-hmac',
+          withHeader(request, 'X-Workday-Signature', value.replaceAll('+', '-').replaceAll('/', '_')),
+        );
       });
     expect(new Set(urlSafe.map((result) => JSON.stringify(result)))).toEqual(
       new Set([JSON.stringify(failed('malformed_signature'))]),
     );
   });
+});
+
+describe('a timestamp that is not in the scheme’s format', () => {
+  const body = Buffer.from('{}');
+  const tag = (text: string) => createHmac('sha256', secret).update(text).update(body);
+  const seconds = String(nowMs / 1_000);
+
+  it.each([
+    `${seconds}.0`,
+    `0x${(nowMs / 1_000).toString(16)}`,
+    `+${seconds}`,
+    String(nowMs),
+    new Date(nowMs).toISOString(),
+    '',
+  ])('is refused although it is signed: %j for Benevity and Goodera', (stamp) => {
+    const hex = tag(`${stamp}.`).digest('hex');
+    expect(receive('benevity-hmac', { headers: { 'X-Benevity-Signature': `t=${stamp},v1=${hex}` }, body })).toEqual(
+      failed('malformed_timestamp'),
+    );
+    const goodera = { 'X-Goodera-Signature': `sha256=${hex}`, 'X-Goodera-Request-Timestamp': stamp };
+    expect(receive('goodera-hmac', { headers: goodera, body })).toEqual(failed('malformed_timestamp'));
+  });
+
+  it.each([seconds, '2026-03-01T12:00:00', '2026-03-01 12:00:00Z', 'Sun, 01 Mar 2026 12:00:00 GMT', ''])(
+    'is refused although it is signed: %j for Workday',
+    (stamp) => {
+      const base64 = tag(`${stamp}:`).digest('base64');
+      const headers = { 'X-Workday-Signature': base64, 'X-Workday-Request-Timestamp': stamp };
+      expect(receive('workday-hmac', { headers, body })).toEqual(failed('malformed_timestamp'));
+    },
+  );
 });
 
 describe('the signed text', () => {

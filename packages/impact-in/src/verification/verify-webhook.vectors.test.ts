@@ -57,11 +57,33 @@ const accepted = { valid: true, secretId: 'vector' };
 /** RFC 4231 §4; case 5 is truncated to 128 bits, which the hub never accepts. */
 const rfc4231: readonly [number, string, Buffer, string][] = [
   [1, '0b'.repeat(20), Buffer.from('Hi There'), 'b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7'],
-  [2, Buffer.from('Jefe').toString('hex'), Buffer.from('what do ya want for nothing?'), '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843'],
+  [
+    2,
+    Buffer.from('Jefe').toString('hex'),
+    Buffer.from('what do ya want for nothing?'),
+    '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
+  ],
   [3, 'aa'.repeat(20), Buffer.alloc(50, 0xdd), '773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe'],
-  [4, '0102030405060708090a0b0c0d0e0f10111213141516171819', Buffer.alloc(50, 0xcd), '82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b'],
-  [6, 'aa'.repeat(131), Buffer.from('Test Using Larger Than Block-Size Key - Hash Key First'), '60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54'],
-  [7, 'aa'.repeat(131), Buffer.from('This is a test using a larger than block-size key and a larger than block-size data. The key needs to be hashed before being used by the HMAC algorithm.'), '9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2'],
+  [
+    4,
+    '0102030405060708090a0b0c0d0e0f10111213141516171819',
+    Buffer.alloc(50, 0xcd),
+    '82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b',
+  ],
+  [
+    6,
+    'aa'.repeat(131),
+    Buffer.from('Test Using Larger Than Block-Size Key - Hash Key First'),
+    '60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54',
+  ],
+  [
+    7,
+    'aa'.repeat(131),
+    Buffer.from(
+      'This is a test using a larger than block-size key and a larger than block-size data. The key needs to be hashed before being used by the HMAC algorithm.',
+    ),
+    '9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2',
+  ],
 ];
 
 describe('public test vectors verify', () => {
@@ -85,7 +107,9 @@ describe('public test vectors verify', () => {
       reason: 'malformed_signature',
     });
     const optional = { ...github, prefixOptional: true };
-    expect(verify(optional, "It's a Secret to Everybody", { 'X-Hub-Signature-256': signature.slice(7) }, body)).toMatchObject(accepted);
+    expect(
+      verify(optional, "It's a Secret to Everybody", { 'X-Hub-Signature-256': signature.slice(7) }, body),
+    ).toMatchObject(accepted);
   });
 
   it('Shopify-like: bare base64 of the body (RFC 4231 case 2)', () => {
