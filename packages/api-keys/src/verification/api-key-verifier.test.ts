@@ -1,0 +1,314 @@
+import { connectDatabase, createMetrics, startChangeFeed, systemClock, type Sql } from '@impact-hub/core';
+import { controlledClock, createTestDatabase, type TestDatabase } from '@impact-hub/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { composeApiKey, digestApiKey } from '../key-format.ts';
+import { revokeApiKey } from '../revoke-api-key.ts';
+import { hubItself, insertCompany, makeKey } from '../test-company.ts';
+import { createApiKeyVerifier, type ApiKeyVerifierOptions } from './api-key-verifier.ts';
+
+let database: TestDatabase;
+let companyId: string;
+const ip = '192.0.2.1';
+const cleanups: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  companyId = await insertCompany(database.owner);
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+afterAll(() => database.drop());
+
+/** A feed that the test itself moves. */
+const manualFeed = () => {
+  const subscribers: ((key: string) => void)[] = [];
+  let current = true;
+  return {
+    subscribe: (_topic: string, onChange: (key: string) => void) => void subscribers.push(onChange),
+    isCurrent: () => current,
+    tell: (keyId: string) => subscribers.forEach((onChange) => onChange(keyId)),
+    setCurrent: (value: boolean) => {
+      current = value;
+    },
+  };
+};
+
+/** The system role's client, counting statements and, when told to, holding their results back. */
+const watchedSql = (sql: Sql) => {
+  const watch = { queries: 0, hold: undefined as Promise<void> | undefined };
+  const watched = new Proxy(sql, {
+    apply: (target, _self, args: Parameters<Sql>) => {
+      const query = Reflect.apply(target, undefined, args) as Promise<unknown>;
+      if (!Array.isArray(args[0]) || !('raw' in args[0])) return query;
+      watch.queries += 1;
+      const { hold } = watch;
+      return hold === undefined ? query : query.then(async (rows) => (await hold, rows));
+    },
+  });
+  return { watch, sql: watched };
+};
+
+const startVerifier = (options: Partial<ApiKeyVerifierOptions> = {}) => {
+  const feed = manualFeed();
+  const { watch, sql } = watchedSql(database.db.systemSql);
+  const verifier = createApiKeyVerifier({
+    db: { systemSql: sql },
+    changes: feed,
+    clock: systemClock,
+    metrics: createMetrics(),
+    usageFlushIntervalMs: 60_000,
+    ...options,
+  });
+  cleanups.push(() => verifier.stop());
+  return { verifier, feed, watch };
+};
+
+const revoke = (keyId: string) =>
+  database.db.company(companyId, (tx) => revokeApiKey(tx, { clock: systemClock }, hubItself, { keyId }));
+
+describe('accepting', () => {
+  it('answers the second time without a promise and without a query', async () => {
+    const { verifier, watch } = startVerifier();
+    const { key, keyId } = await makeKey(database.db, companyId);
+    const first = await verifier.verify(key, ip);
+    expect(first).toMatchObject({ valid: true, principal: { kind: 'api_key', keyId, companyId, environment: 'live' } });
+    expect(watch.queries).toBe(1);
+    const second = verifier.verify(key, ip);
+    expect(second).not.toBeInstanceOf(Promise);
+    expect(second).toBe(first);
+    expect(watch.queries).toBe(1);
+  });
+
+  it('reads a key once for all callers who ask at the same time', async () => {
+    const { verifier, watch } = startVerifier();
+    const { key } = await makeKey(database.db, companyId);
+    const results = await Promise.all(Array.from({ length: 50 }, () => verifier.verify(key, ip)));
+    expect(results.every((result) => result.valid)).toBe(true);
+    expect(watch.queries).toBe(1);
+  });
+
+  it('accepts every secret of a key until its own end', async () => {
+    const clock = controlledClock(new Date());
+    const { verifier, feed } = startVerifier({ clock });
+    const { id, key, keyId } = await makeKey(database.db, companyId);
+    const next = composeApiKey('live', keyId);
+    const oldEndsAt = new Date(clock.nowMs() + 60_000);
+    await database.owner`update api_key_secret set expires_at = ${oldEndsAt} where api_key_id = ${id}`;
+    await database.owner`
+      insert into api_key_secret (id, api_key_id, company_id, key_sha256, created_at)
+      values (gen_random_uuid(), ${id}, ${companyId}, ${Buffer.from(digestApiKey(next), 'base64')}, now())`;
+    feed.tell(keyId);
+    expect(await verifier.verify(key, ip)).toMatchObject({ valid: true });
+    expect(await verifier.verify(next, ip)).toMatchObject({ valid: true });
+    clock.advanceMs(60_001);
+    expect(await verifier.verify(key, ip)).toMatchObject({ valid: false, reason: 'expired' });
+    expect(await verifier.verify(next, ip)).toMatchObject({ valid: true });
+  });
+});
+
+describe('refusing', () => {
+  it('makes no query for a text that is not a key or has a wrong checksum', async () => {
+    const { verifier, watch } = startVerifier();
+    const { key } = await makeKey(database.db, companyId);
+    const flipped = key.slice(0, 30) + (key[30] === 'a' ? 'b' : 'a') + key.slice(31);
+    expect(verifier.verify(flipped, ip)).toEqual({ valid: false, reason: 'bad_checksum' });
+    expect(verifier.verify('nonsense', ip)).toEqual({ valid: false, reason: 'malformed' });
+    expect(verifier.verify('x'.repeat(100_000), ip)).toEqual({ valid: false, reason: 'malformed' });
+    expect(watch.queries).toBe(0);
+  });
+
+  it('refuses another secret and another environment under a real key id', async () => {
+    const { verifier } = startVerifier();
+    const { keyId } = await makeKey(database.db, companyId);
+    expect(await verifier.verify(composeApiKey('live', keyId), ip)).toEqual({ valid: false, reason: 'wrong_secret' });
+    expect(await verifier.verify(composeApiKey('test', keyId), ip)).toEqual({ valid: false, reason: 'wrong_secret' });
+  });
+
+  it('refuses expired, disabled and revoked keys, cached or not', async () => {
+    const clock = controlledClock(new Date());
+    const { verifier, feed } = startVerifier({ clock });
+    const expiring = await makeKey(database.db, companyId, { expiresAt: new Date(clock.nowMs() + 60_000) });
+    expect(await verifier.verify(expiring.key, ip)).toMatchObject({ valid: true });
+    clock.advanceMs(60_000);
+    expect(await verifier.verify(expiring.key, ip)).toMatchObject({ reason: 'expired' });
+
+    const switched = await makeKey(database.db, companyId);
+    await database.owner`update api_key set enabled = false where id = ${switched.id}`;
+    expect(await verifier.verify(switched.key, ip)).toMatchObject({ reason: 'disabled' });
+    await database.owner`update api_key set enabled = true where id = ${switched.id}`;
+    feed.tell(switched.keyId);
+    expect(await verifier.verify(switched.key, ip)).toMatchObject({ valid: true });
+
+    const ended = await makeKey(database.db, companyId);
+    await revoke(ended.keyId);
+    expect(await verifier.verify(ended.key, ip)).toMatchObject({ reason: 'revoked' });
+  });
+
+  it('refuses addresses outside the allow list, also from the cache', async () => {
+    const { verifier } = startVerifier();
+    const { key } = await makeKey(database.db, companyId, { allowedIps: ['192.0.2.0/24', '2001:db8::/32'] });
+    expect(await verifier.verify(key, '192.0.2.9')).toMatchObject({ valid: true });
+    expect(verifier.verify(key, '198.51.100.1')).toMatchObject({ reason: 'ip_not_allowed' });
+    expect(verifier.verify(key, '2001:db8::9')).toMatchObject({ valid: true });
+  });
+
+  it('remembers a refusal for a moment, and never beyond a change of the key', async () => {
+    const { verifier, feed, watch } = startVerifier();
+    const { id, key, keyId } = await makeKey(database.db, companyId);
+    await database.owner`update api_key set enabled = false where id = ${id}`;
+    await verifier.verify(key, ip);
+    await verifier.verify(key, ip);
+    expect(watch.queries).toBe(1);
+    await database.owner`update api_key set enabled = true where id = ${id}`;
+    feed.tell(keyId);
+    expect(await verifier.verify(key, ip)).toMatchObject({ valid: true });
+  });
+
+  it('stops looking for keys of an address that keeps presenting wrong ones; known keys still work from there', async () => {
+    const { verifier, watch } = startVerifier();
+    const { key } = await makeKey(database.db, companyId);
+    await verifier.verify(key, ip);
+    for (let attempt = 0; attempt < 60; attempt += 1) await verifier.verify(composeApiKey('live', 'unknownunkno'), ip);
+    const before = watch.queries;
+    expect(await verifier.verify(composeApiKey('live', 'unknownunkno'), ip)).toMatchObject({
+      reason: 'too_many_misses',
+      retryAfterSeconds: 1,
+    });
+    expect(watch.queries).toBe(before);
+    expect(await verifier.verify(key, ip)).toMatchObject({ valid: true });
+    expect(await verifier.verify(composeApiKey('live', 'unknownunkno'), '192.0.2.77')).toMatchObject({ reason: 'unknown' });
+  });
+});
+
+describe('change', () => {
+  it('gives nobody a read that began before a revocation they could know of, and does not cache it', async () => {
+    const { verifier, feed, watch } = startVerifier();
+    const { key, keyId } = await makeKey(database.db, companyId);
+    let release = () => undefined as void;
+    watch.hold = new Promise((resolve) => (release = resolve));
+    const during = verifier.verify(key, ip);
+    await expect.poll(() => watch.queries).toBe(1);
+    // The read has its rows (the key is good in them) and is only late in arriving.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await revoke(keyId);
+    feed.tell(keyId);
+    watch.hold = undefined;
+    const after = verifier.verify(key, ip);
+    release();
+    expect(await after).toMatchObject({ valid: false, reason: 'revoked' });
+    expect(await during).toMatchObject({ valid: false, reason: 'revoked' });
+    expect(await verifier.verify(key, ip)).toMatchObject({ valid: false, reason: 'revoked' });
+  });
+
+  it('reads through while nothing proves that changes arrive', async () => {
+    const { verifier, feed } = startVerifier();
+    const { key, keyId } = await makeKey(database.db, companyId);
+    expect(await verifier.verify(key, ip)).toMatchObject({ valid: true });
+    feed.setCurrent(false);
+    await revoke(keyId);
+    expect(await verifier.verify(key, ip)).toMatchObject({ valid: false, reason: 'revoked' });
+  });
+
+  const otherProcess = async (losesNotifications: boolean) => {
+    const { runtimeUrl, systemUrl } = database;
+    const db = connectDatabase({ runtimeUrl, systemUrl, maxConnections: 2 });
+    const deaf = new Proxy(db.systemSql, {
+      get: (target, name, receiver) =>
+        name === 'listen' ? async () => ({ unlisten: async () => undefined }) : Reflect.get(target, name, receiver),
+    });
+    const feed = await startChangeFeed(losesNotifications ? deaf : db.systemSql);
+    const { verifier } = startVerifier({ db, changes: feed });
+    cleanups.push(async () => {
+      await feed.stop();
+      await verifier.stop();
+      await db.close();
+    });
+    return verifier;
+  };
+
+  const msUntilRefused = async (verifier: { verify: ReturnType<typeof createApiKeyVerifier>['verify'] }, key: string) => {
+    const startedAtMs = performance.now();
+    while ((await verifier.verify(key, ip)).valid) {
+      if (performance.now() - startedAtMs > 5_000) break;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    return performance.now() - startedAtMs;
+  };
+
+  it('carries a revocation to another process within 2 s when notifications are lost', async () => {
+    const verifier = await otherProcess(true);
+    const { key, keyId } = await makeKey(database.db, companyId);
+    expect(await verifier.verify(key, ip)).toMatchObject({ valid: true });
+    await revoke(keyId);
+    expect(await msUntilRefused(verifier, key)).toBeLessThan(2_000);
+  });
+
+  it('carries it at once when they are not', async () => {
+    const verifier = await otherProcess(false);
+    const { key, keyId } = await makeKey(database.db, companyId);
+    expect(await verifier.verify(key, ip)).toMatchObject({ valid: true });
+    await revoke(keyId);
+    expect(await msUntilRefused(verifier, key)).toBeLessThan(500);
+  });
+
+  it('forgets nothing it need not: a change of another key leaves the cache alone', async () => {
+    const { verifier, feed, watch } = startVerifier();
+    const { key } = await makeKey(database.db, companyId);
+    await verifier.verify(key, ip);
+    feed.tell('otherkeyidxx');
+    expect(verifier.verify(key, ip)).not.toBeInstanceOf(Promise);
+    expect(watch.queries).toBe(1);
+  });
+});
+
+describe('usage', () => {
+  const stored = async (id: string) => {
+    const [row] = await database.owner<{ calls: number; at: Date; ip: string }[]>`
+      select call_count::int as calls, last_used_at as at, last_used_ip as ip from api_key_usage where api_key_id = ${id}`;
+    return row;
+  };
+
+  it('counts every accepted call of several keys and processes, with one statement per flush', async () => {
+    const one = startVerifier();
+    const two = startVerifier();
+    const [a, b] = [await makeKey(database.db, companyId), await makeKey(database.db, companyId)];
+    for (let call = 0; call < 10; call += 1) await one.verifier.verify(a.key, ip);
+    for (let call = 0; call < 5; call += 1) await one.verifier.verify(b.key, ip);
+    for (let call = 0; call < 3; call += 1) await two.verifier.verify(a.key, '192.0.2.2');
+    const before = one.watch.queries;
+    await Promise.all([one.verifier.flushUsage(), two.verifier.flushUsage()]);
+    expect(one.watch.queries - before).toBe(1);
+    await one.verifier.flushUsage();
+    expect(one.watch.queries - before).toBe(1);
+    expect(await stored(a.id)).toMatchObject({ calls: 13, ip: '192.0.2.2' });
+    expect(await stored(b.id)).toMatchObject({ calls: 5, ip });
+  });
+
+  it('never moves the last use backwards', async () => {
+    const clock = controlledClock(new Date());
+    const { verifier } = startVerifier({ clock });
+    const { id, key } = await makeKey(database.db, companyId);
+    await verifier.verify(key, ip);
+    await verifier.flushUsage();
+    const first = await stored(id);
+    clock.advanceMs(-60_000);
+    await verifier.verify(key, '192.0.2.2');
+    await verifier.flushUsage();
+    expect(await stored(id)).toEqual({ ...first, calls: 2 });
+  });
+
+  it('keeps what it could not write for the next flush', async () => {
+    const errors: unknown[] = [];
+    const { verifier } = startVerifier({ onError: (error) => errors.push(error) });
+    const { id, key } = await makeKey(database.db, companyId);
+    await verifier.verify(key, ip);
+    await database.owner`alter table api_key_usage rename to api_key_usage_away`;
+    await verifier.flushUsage();
+    await database.owner`alter table api_key_usage_away rename to api_key_usage`;
+    expect(errors).toHaveLength(1);
+    await verifier.verify(key, ip);
+    await verifier.flushUsage();
+    expect(await stored(id)).toMatchObject({ calls: 2 });
+  });
+});
