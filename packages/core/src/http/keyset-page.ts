@@ -4,7 +4,10 @@ import { requestInvalid } from '../problem/core-problems.ts';
 /** The last row of a page: sort time in milliseconds and id, both needed because times can tie. */
 export type Cursor = { atMs: number; id: string };
 
-const cursorShape = z.tuple([z.number().int().nonnegative(), z.uuid()]);
+/** 9999-12-31T23:59:59.999Z: later times have no form that both a Date and Postgres read. */
+const latestMs = 253_402_300_799_999;
+
+const cursorShape = z.tuple([z.number().int().nonnegative().max(latestMs), z.uuid()]);
 
 export const encodeCursor = (cursor: Cursor): string =>
   Buffer.from(JSON.stringify([cursor.atMs, cursor.id])).toString('base64url');
