@@ -1,0 +1,3 @@
+import type { Database } from '@impact-hub/core';
+
+export type AuditDeps = { db: Database };
