@@ -31,21 +31,23 @@ const write = async (file: string, credentials: Credentials): Promise<void> => {
 export const writePendingCredentials = (dataDir: string, credentials: Credentials): Promise<void> =>
   write(pendingFile(dataDir), credentials);
 
-/** @returns whether there was a pending file to confirm */
-export const confirmCredentials = async (dataDir: string): Promise<boolean> =>
-  rename(pendingFile(dataDir), credentialsFile(dataDir)).then(
-    () => true,
-    () => false,
-  );
+/** Gives the pending file its final name. */
+export const confirmCredentials = (dataDir: string): Promise<void> =>
+  rename(pendingFile(dataDir), credentialsFile(dataDir));
 
-/** @returns undefined when the file is missing or not readable as JSON */
-export const readCredentials = async (dataDir: string): Promise<Credentials | undefined> => {
+const read = async (file: string): Promise<Credentials | undefined> => {
   try {
-    return JSON.parse(await readFile(credentialsFile(dataDir), 'utf8')) as Credentials;
+    return JSON.parse(await readFile(file, 'utf8')) as Credentials;
   } catch {
     return undefined;
   }
 };
+
+/** @returns undefined when the file is missing or not readable as JSON */
+export const readCredentials = (dataDir: string): Promise<Credentials | undefined> => read(credentialsFile(dataDir));
+
+/** @returns undefined unless a first start was interrupted */
+export const readPendingCredentials = (dataDir: string): Promise<Credentials | undefined> => read(pendingFile(dataDir));
 
 /** Brings the addresses up to date when the hub now listens elsewhere; secrets stay as they are. */
 export const updateBaseUrl = async (dataDir: string, baseUrl: string): Promise<void> => {

@@ -1,10 +1,10 @@
 import { buildHttpServer, createHttpMetrics, runShutdown, type Logger, type ShutdownPhase } from '@impact-hub/core';
 import { composeHub, type ComposedHub } from './compose.ts';
 import type { Settings } from './config/settings.ts';
-import { confirmCredentials, credentialsFile, updateBaseUrl } from './credentials.ts';
+import { credentialsFile, updateBaseUrl } from './credentials.ts';
 import { createFirstCompany } from './first-company.ts';
 import { registerDocsPage } from './docs-page.ts';
-import { listen } from './listen.ts';
+import { claimPort, listen, publicUrlOf } from './listen.ts';
 import { startWorkers } from './start-workers.ts';
 import { openStores, type Progress, type Stores } from './stores/open-stores.ts';
 import { runsJobs, servesApi, type Target } from './target.ts';
@@ -21,11 +21,6 @@ export type RunningHub = {
 
 type Options = { settings: Settings; target: Target; log: Logger; onProgress: Progress; signal: AbortSignal };
 
-const localUrl = (settings: Settings, port: number): string => {
-  const host = settings.HUB_HOST === '0.0.0.0' || settings.HUB_HOST === '::' ? 'localhost' : settings.HUB_HOST;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-};
-
 const startServing = async (hub: ComposedHub, { settings, target, log }: Options) => {
   const modules = servesApi(target) ? hub.modules : hub.systemModules;
   const server = buildHttpServer({
@@ -36,11 +31,11 @@ const startServing = async (hub: ComposedHub, { settings, target, log }: Options
     trustProxy: settings.HUB_TRUST_PROXY,
   });
   await registerDocsPage(server);
-  const port = await listen(server, settings.HUB_HOST, settings.HUB_PORT);
-  return { server, url: localUrl(settings, port) };
+  await listen(server, settings.HUB_HOST, settings.HUB_PORT);
+  return server;
 };
 
-/** Creates the first company of an embedded installation, before the port opens and after the address is known. */
+/** Creates the first company of an embedded installation, before the port opens. */
 const welcome = async (
   hub: ComposedHub,
   url: string,
@@ -48,7 +43,6 @@ const welcome = async (
 ): Promise<string | undefined> => {
   if (settings.DATABASE_URL !== undefined) return undefined;
   const baseUrl = settings.HUB_PUBLIC_URL ?? url;
-  await confirmCredentials(settings.HUB_DATA_DIR);
   if (await createFirstCompany(hub, { dataDir: settings.HUB_DATA_DIR, baseUrl }))
     onProgress('first company, administrator, API key and partner endpoints created');
   else await updateBaseUrl(settings.HUB_DATA_DIR, baseUrl);
@@ -57,16 +51,17 @@ const welcome = async (
 
 const startInStores = async (stores: Stores, options: Options): Promise<RunningHub> => {
   const { settings, target, log, onProgress } = options;
-  const hub = await composeHub({ settings, stores, log, onProgress });
+  const publicUrl = publicUrlOf(settings);
+  const hub = await composeHub({ settings, publicUrl, stores, log, onProgress });
   const phases: ShutdownPhase[] = [];
   const ending: ShutdownPhase[] = [
     ...hub.shutdownPhases,
     { name: 'stores', timeoutMs: 30_000, run: () => stores.stop() },
   ];
   try {
-    const { server, url } = await startServing(hub, options);
+    const file = servesApi(target) ? await welcome(hub, publicUrl, options) : undefined;
+    const server = await startServing(hub, options);
     phases.push({ name: 'http', timeoutMs: 15_000, run: () => server.close().then(() => undefined) });
-    const file = servesApi(target) ? await welcome(hub, url, options) : undefined;
     if (runsJobs(target))
       phases.push(
         ...(await startWorkers({
@@ -79,9 +74,8 @@ const startInStores = async (stores: Stores, options: Options): Promise<RunningH
           metrics: hub.metrics,
         })),
       );
-    onProgress('all parts started');
     return {
-      url: settings.HUB_PUBLIC_URL ?? url,
+      url: publicUrl,
       credentialsFile: file,
       stop: () => runShutdown([...phases, ...ending], log),
       stopNow: () => void stores.stop().finally(() => process.exit(1)),
@@ -97,7 +91,9 @@ const startInStores = async (stores: Stores, options: Options): Promise<RunningH
  * @returns undefined when the signal aborted the start; everything started so far has then ended again
  * @throws StartError, EmbeddedStoreError with one plain sentence
  */
-export const startHub = async (options: Options): Promise<RunningHub | undefined> => {
+export const startHub = async (given: Options): Promise<RunningHub | undefined> => {
+  const port = await claimPort(given.settings.HUB_HOST, given.settings.HUB_PORT);
+  const options = { ...given, settings: { ...given.settings, HUB_PORT: port } };
   const stores = await openStores(options.settings, options.log, options.onProgress);
   try {
     if (options.signal.aborted) {
