@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { password, startTestHub } from './test-hub.ts';
+
+let hub: Awaited<ReturnType<typeof startTestHub>>;
+beforeAll(async () => {
+  hub = await startTestHub();
+});
+afterAll(() => hub.stop());
+
+/** A company with a signed-in administrator. */
+const arrange = async (role: 'company_admin' | 'system_admin' = 'company_admin') => {
+  const { id: companyId } = await hub.company();
+  const admin = await hub.person(companyId, role);
+  return { companyId, admin, cookie: await hub.signIn(admin.email) };
+};
+
+const invite = (cookie: string, email: string, role: string) =>
+  hub.call('POST', '/api/v1/people', { cookie, body: { email, name: 'Invited', role } });
+const accept = (token: string, given = password, ip = '192.0.2.50') =>
+  hub.call('POST', '/api/v1/auth/accept-invitation', { body: { token, password: given }, ip });
+
+describe('inviting', () => {
+  it('makes a person only when the invitation is accepted, once', async () => {
+    const { companyId, cookie } = await arrange();
+    const invited = await invite(cookie, 'New.Person@Example.org', 'operator');
+    expect(invited.status).toBe(201);
+    expect(invited.body).toMatchObject({ email: 'new.person@example.org', role: 'operator' });
+    expect(await hub.database.owner`select 1 from person where email = 'new.person@example.org'`).toHaveLength(0);
+    expect((await accept(invited.body.token, 'too short')).status).toBe(400);
+    const accepted = await accept(invited.body.token);
+    expect(accepted.body).toMatchObject({ email: 'new.person@example.org', company: { id: companyId }, role: 'operator' });
+    expect((await accept(invited.body.token)).body.code).toBe('accounts.invitation_invalid');
+    const session = await hub.call('GET', '/api/v1/auth/session', { cookie: await hub.signIn('new.person@example.org') });
+    expect(session.body).toMatchObject({ companyId, role: 'operator' });
+    expect((await invite(cookie, 'new.person@example.org', 'viewer')).body.code).toBe('accounts.already_member');
+  });
+
+  it('shows nothing of a person other companies know, and gives nobody their account', async () => {
+    const known = await hub.person((await hub.company()).id, 'viewer');
+    const { companyId, cookie } = await arrange();
+    const invited = await invite(cookie, known.email, 'viewer');
+    const fresh = await invite(cookie, 'unknown@example.org', 'viewer');
+    expect(Object.keys(invited.body)).toEqual(Object.keys(fresh.body));
+    const stolen = await accept(invited.body.token, 'another password entirely');
+    expect([stolen.status, stolen.body.code]).toEqual([401, 'accounts.sign_in_failed']);
+    expect((await accept(invited.body.token)).body.company.id).toBe(companyId);
+  });
+
+  it('limits guesses at the password of a known person through an invitation', async () => {
+    const known = await hub.person((await hub.company()).id, 'viewer');
+    const { cookie } = await arrange();
+    const { token } = (await invite(cookie, known.email, 'viewer')).body;
+    for (let guess = 0; guess < 10; guess += 1) await accept(token, `wrong password ${guess}`, '192.0.2.51');
+    expect((await accept(token, password, '192.0.2.51')).status).toBe(429);
+  });
+
+  it('expires after seven days', async () => {
+    const { cookie } = await arrange();
+    const { token } = (await invite(cookie, 'late@example.org', 'viewer')).body;
+    await hub.database.owner`update invitation set expires_at = ${hub.clock.now()} where email = 'late@example.org'`;
+    expect((await accept(token)).status).toBe(404);
+  });
+});
+
+describe('roles', () => {
+  it('above one’s own are neither granted nor touched', async () => {
+    const { companyId, admin, cookie } = await arrange();
+    expect((await invite(cookie, 'a@example.org', 'system_admin')).body.code).toBe('accounts.role_not_allowed');
+    const higher = await hub.person(companyId, 'system_admin');
+    const change = (body: object, personId: string) => hub.call('PATCH', `/api/v1/people/${personId}`, { cookie, body });
+    expect((await change({ role: 'viewer' }, higher.id)).body.code).toBe('accounts.role_not_allowed');
+    expect((await change({ disabled: true }, higher.id)).body.code).toBe('accounts.role_not_allowed');
+    expect((await change({ role: 'system_admin' }, admin.id)).body.code).toBe('accounts.role_not_allowed');
+    expect((await hub.call('DELETE', `/api/v1/people/${higher.id}/sessions`, { cookie })).status).toBe(403);
+  });
+
+  it('below administrator manage nobody', async () => {
+    const { companyId } = await arrange();
+    for (const role of ['operator', 'auditor', 'viewer'] as const) {
+      const cookie = await hub.signIn((await hub.person(companyId, role)).email);
+      expect((await invite(cookie, 'b@example.org', 'viewer')).status).toBe(403);
+      expect((await hub.call('GET', '/api/v1/people', { cookie })).status).toBe(403);
+    }
+  });
+
+  it('count from the next request on, as does a disabled membership', async () => {
+    const { companyId, cookie } = await arrange();
+    const member = await hub.person(companyId, 'viewer');
+    const theirs = await hub.signIn(member.email);
+    const changed = await hub.call('PATCH', `/api/v1/people/${member.id}`, { cookie, body: { role: 'company_admin' } });
+    expect(changed.body).toMatchObject({ id: member.id, role: 'company_admin', disabledAt: null });
+    expect((await hub.call('GET', '/api/v1/people', { cookie: theirs })).status).toBe(200);
+    await hub.call('PATCH', `/api/v1/people/${member.id}`, { cookie, body: { disabled: true } });
+    expect((await hub.call('GET', '/api/v1/people', { cookie: theirs })).status).toBe(401);
+    await hub.call('PATCH', `/api/v1/people/${member.id}`, { cookie, body: { disabled: false } });
+    expect((await hub.call('GET', '/api/v1/people', { cookie: theirs })).status).toBe(200);
+  });
+
+  it('leave each company at least one administrator, also when two disable each other at once', async () => {
+    const { companyId, admin, cookie } = await arrange();
+    const alone = await hub.call('PATCH', `/api/v1/people/${admin.id}`, { cookie, body: { role: 'viewer' } });
+    expect([alone.status, alone.body.code]).toEqual([409, 'accounts.last_administrator']);
+    const second = await hub.person(companyId, 'company_admin');
+    const secondCookie = await hub.signIn(second.email);
+    const answers = await Promise.all([
+      hub.call('PATCH', `/api/v1/people/${second.id}`, { cookie, body: { disabled: true } }),
+      hub.call('PATCH', `/api/v1/people/${admin.id}`, { cookie: secondCookie, body: { disabled: true } }),
+    ]);
+    // The second is either too late to find an administrator left, or already disabled itself.
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    const left = await hub.database.owner`
+      select 1 from membership where company_id = ${companyId} and role = 'company_admin' and disabled_at is null`;
+    expect(left).toHaveLength(1);
+  });
+});
+
+describe('people', () => {
+  it('are listed page by page, without those of other companies', async () => {
+    const { companyId, admin, cookie } = await arrange();
+    const other = await arrange();
+    const added = [await hub.person(companyId, 'viewer'), await hub.person(companyId, 'operator')];
+    const seen: string[] = [];
+    let cursor = '';
+    do {
+      const { body } = await hub.call('GET', `/api/v1/people?limit=2${cursor}`, { cookie });
+      seen.push(...body.data.map((member: { id: string }) => member.id));
+      cursor = body.nextCursor === null ? '' : `&cursor=${body.nextCursor}`;
+    } while (cursor !== '');
+    expect(seen.sort()).toEqual([admin.id, ...added.map(({ id }) => id)].sort());
+    expect(seen).not.toContain(other.admin.id);
+    const bad = await hub.call('GET', '/api/v1/people?cursor=nonsense', { cookie });
+    expect([bad.status, bad.body.errors[0].pointer]).toEqual([400, '/query/cursor']);
+  });
+
+  it('of other companies are absent for every change', async () => {
+    const { cookie } = await arrange();
+    const other = await arrange();
+    const change = await hub.call('PATCH', `/api/v1/people/${other.admin.id}`, { cookie, body: { role: 'viewer' } });
+    const sessions = await hub.call('DELETE', `/api/v1/people/${other.admin.id}/sessions`, { cookie });
+    expect([change.status, change.body.code]).toEqual([404, 'accounts.person_not_found']);
+    expect([sessions.status, sessions.body.code]).toEqual([404, 'accounts.person_not_found']);
+    expect((await hub.call('GET', '/api/v1/auth/session', { cookie: other.cookie })).status).toBe(200);
+  });
+
+  it('lose all their sessions at once when an administrator ends them', async () => {
+    const { companyId, cookie } = await arrange();
+    const member = await hub.person(companyId, 'viewer');
+    const theirs = [await hub.signIn(member.email), await hub.signIn(member.email)];
+    const ended = await hub.call('DELETE', `/api/v1/people/${member.id}/sessions`, { cookie });
+    expect(ended.body).toEqual({ ended: 2 });
+    for (const each of theirs) expect((await hub.call('GET', '/api/v1/auth/session', { cookie: each })).status).toBe(401);
+  });
+});
+
+describe('companies', () => {
+  it('are made by the administrator of the system alone, with an invitation for their first administrator', async () => {
+    const body = { name: 'Next', administrator: { email: 'first@next.example', name: 'First' } };
+    const lower = await arrange();
+    expect((await hub.call('POST', '/api/v1/companies', { cookie: lower.cookie, body })).body.code).toBe(
+      'accounts.system_admin_only',
+    );
+    const { cookie } = await arrange('system_admin');
+    const made = await hub.call('POST', '/api/v1/companies', { cookie, body });
+    expect(made.status).toBe(201);
+    await accept(made.body.invitation.token);
+    const session = await hub.call('GET', '/api/v1/auth/session', { cookie: await hub.signIn('first@next.example') });
+    expect(session.body).toMatchObject({ companyId: made.body.id, role: 'company_admin' });
+  });
+});
