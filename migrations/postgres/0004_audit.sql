@@ -123,8 +123,10 @@ grant execute on function audit_ensure_partitions to hub_system;
 
 select audit_ensure_partitions(3);
 
--- DDL on the audit log only as its owner: maintenance says SET ROLE hub_audit_owner first.
-create function audit_refuse_ddl() returns event_trigger
+-- DDL on the audit log only as its owner: maintenance says SET ROLE hub_audit_owner first. The guard has a schema and an
+-- owner of its own, because DROP SCHEMA public and DROP OWNED BY would take it along, unheard, before it could refuse.
+create schema hub_guard;
+create function hub_guard.audit_refuse_ddl() returns event_trigger
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   touched text;
@@ -166,7 +168,6 @@ begin
   alter function audit_refuse_change() owner to hub_audit_owner;
   alter function audit_protect_partition(text) owner to hub_audit_owner;
   alter function audit_ensure_partitions(integer) owner to hub_audit_owner;
-  alter function audit_refuse_ddl() owner to hub_audit_owner;
   if not is_super then
     execute format('revoke hub_audit_owner from %I', current_user);
   end if;
@@ -182,8 +183,8 @@ begin
   create event trigger audit_refuse_ddl on ddl_command_end
     when tag in ('ALTER TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE RULE', 'ALTER RULE', 'CREATE POLICY',
       'ALTER POLICY', 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE')
-    execute function audit_refuse_ddl();
-  create event trigger audit_refuse_drop on sql_drop execute function audit_refuse_ddl();
+    execute function hub_guard.audit_refuse_ddl();
+  create event trigger audit_refuse_drop on sql_drop execute function hub_guard.audit_refuse_ddl();
   alter event trigger audit_refuse_ddl enable always;
   alter event trigger audit_refuse_drop enable always;
 exception
