@@ -5,10 +5,11 @@ const restartPauseMs = 250;
 
 /**
  * Starts a store and starts it again whenever it ends without having been asked to (killed, crashed), so that an
- * embedded installation heals itself as a supervised production store would.
+ * embedded installation heals itself as a supervised production store would. A restart is given the first child, to
+ * come back at the same address.
  */
 export const keepRunning = async <C extends Child>(
-  start: () => Promise<C>,
+  start: (first?: C) => Promise<C>,
   onRestart: (error?: unknown) => void,
 ): Promise<{ first: C; stop(): Promise<void> }> => {
   let stopped = false;
@@ -19,7 +20,7 @@ export const keepRunning = async <C extends Child>(
       while (!stopped) {
         onRestart();
         try {
-          current = await start();
+          current = await start(first);
           if (stopped) await current.stop();
           else watch(current);
           return;

@@ -28,7 +28,8 @@ const openPostgres = async (settings: Settings, log: Logger, onProgress: Progres
   if (settings.DATABASE_URL !== undefined) return settings.DATABASE_URL;
   onProgress('starting PostgreSQL');
   const dataDir = join(settings.HUB_DATA_DIR, 'postgres');
-  const start = () => startEmbeddedPostgres({ dataDir, onProgress });
+  const start = (first?: { port: number }) =>
+    startEmbeddedPostgres({ dataDir, onProgress, ...(first === undefined ? {} : { port: first.port }) });
   const running = await keepRunning(start, (err) =>
     log.error({ event: 'store.restarted', store: 'postgres', err }, 'PostgreSQL ended; starting it again'),
   );
@@ -42,7 +43,8 @@ const openRedis = async (settings: Settings, log: Logger, onProgress: Progress, 
   if (settings.REDIS_URL !== undefined) return settings.REDIS_URL;
   onProgress('starting Redis');
   const dataDir = join(settings.HUB_DATA_DIR, 'redis');
-  const start = () => startEmbeddedRedis({ dataDir, persistence: true, onProgress });
+  const start = (first?: { port: number }) =>
+    startEmbeddedRedis({ dataDir, persistence: true, onProgress, ...(first === undefined ? {} : { port: first.port }) });
   const running = await keepRunning(start, (err) =>
     log.error({ event: 'store.restarted', store: 'redis', err }, 'Redis ended; starting it again'),
   );
