@@ -1,0 +1,215 @@
+import { createEndpoint } from '@impact-hub/impact-in';
+import { newId, type Route } from '@impact-hub/core';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestHub, type Method, type TestHub } from './support/test-hub.ts';
+
+type AnyRoute = Route<unknown>;
+type Problem = { status: number; code: string; requestId: string; errors?: { pointer: string }[] };
+
+/** Things of company A, by `<path>` with the parameter's name: what company B must not be able to tell from nothing. */
+let thingsOfA: Record<string, string>;
+let keyOfA: string;
+let keyOfB: string;
+let keyWithoutScopes: string;
+
+/** The route table is only known once the hub is composed, so the tests are made from it at collection time. */
+const hub = await createTestHub();
+const routes = hub.routes;
+const nameOf = (route: AnyRoute): string => `${route.method} ${route.path}`;
+const isGuarded = (route: AnyRoute): boolean => route.access !== 'public' && route.access !== 'signature';
+const needsScopes = (route: AnyRoute): boolean => typeof route.access === 'object';
+const parameterOf = (route: AnyRoute): string[] => [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name ?? '');
+
+/** Ids of the right form that exist nowhere, by parameter name. */
+const absent: Record<string, string> = { keyId: 'AbsentKey000', partner: 'benevity' };
+const fill = (path: string, values: Record<string, string>): string =>
+  path.replaceAll(/:(\w+)/g, (_, name: string) => values[name] ?? absent[name] ?? newId());
+
+const json = { 'content-type': 'application/json' };
+const withBody = (route: AnyRoute): boolean => route.input.body !== undefined;
+
+const expectProblem = (response: Awaited<ReturnType<TestHub['call']>>, status: number): Problem => {
+  expect(response.headers['content-type'], response.body).toContain('application/problem+json');
+  const problem = response.json<Problem>();
+  expect({ status: response.statusCode, inBody: problem.status }).toEqual({ status, inBody: status });
+  expect(problem.code).toMatch(/^[a-z_]+\.[a-z_]+$/);
+  expect(problem.requestId).toBe(response.headers['x-request-id']);
+  return problem;
+};
+
+beforeAll(async () => {
+  const [a, b] = [await hub.company(), await hub.company()];
+  const firstOfA = await hub.key(a);
+  keyOfA = firstOfA.key;
+  keyOfB = (await hub.key(b)).key;
+  keyWithoutScopes = (await hub.key(a, ['data:write'])).key;
+  const person = await hub.person(a);
+  const { sessionId } = await hub.signIn(person.email);
+  const by = { actor: { kind: 'system', id: 'test' } } as const;
+  const { endpoint } = await hub.hub.db.company(a, (tx) =>
+    createEndpoint(tx, hub.hub.impactIn.deps, by, { partner: 'benevity', scheme: 'benevity-hmac', name: 'Benevity' }),
+  );
+  const receiptId = newId();
+  await hub.database.owner`
+    insert into impact_in_receipt (id, received_at, company_id, endpoint_id, partner, outcome, request_id, body_bytes, latency_ms)
+    values (${receiptId}, now(), ${a}, ${endpoint.id}, 'benevity', 'accepted', 'r', 1, 1)`;
+  await hub.database.owner`
+    insert into impact_in_delivery (id, company_id, direction, partner, endpoint_id, event_type, status, outcome, received_at)
+    values (${receiptId}, ${a}, 'inbound', 'benevity', ${endpoint.id}, 'delivery.success', 'success', 'applied', now())`;
+  thingsOfA = {
+    '/admin/api-keys/:keyId': firstOfA.keyId,
+    '/api/v1/auth/sessions/:sessionId': sessionId,
+    '/api/v1/people/:personId': person.id,
+    '/api/v1/impact-in/endpoints/:endpointId': endpoint.id,
+    '/api/v1/impact-in/deliveries/:deliveryId': receiptId,
+    '/api/v1/impact-in/receipts/:receiptId': receiptId,
+  };
+});
+afterAll(() => hub.close());
+
+describe('the route table', () => {
+  test('holds every route once, and every operation id once', () => {
+    expect(routes.length).toBeGreaterThan(25);
+    expect(new Set(routes.map(nameOf)).size).toBe(routes.length);
+    expect(new Set(routes.map((route) => route.operationId)).size).toBe(routes.length);
+  });
+
+  test('names operations in camel case, as generated clients want them', () => {
+    expect(routes.map((route) => route.operationId).filter((id) => !/^[a-z][A-Za-z0-9]+$/.test(id))).toEqual([]);
+  });
+
+  test('asks only for scopes that a module declares', () => {
+    const asked = routes.flatMap((route) => (typeof route.access === 'object' ? route.access.scopes : []));
+    expect(asked.filter((scope) => !(scope in hub.hub.scopeCatalogue))).toEqual([]);
+  });
+
+  test('is what /openapi.json describes, with security on every operation', async () => {
+    const document = (await hub.call('GET', '/openapi.json')).json<{
+      paths: Record<string, Record<string, { security?: unknown[]; operationId: string }>>;
+    }>();
+    const described = Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.entries(operations).map(([method, operation]) => {
+        expect(operation.security, `${method} ${path}`).toBeDefined();
+        return `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
+      }),
+    );
+    expect(described.sort()).toEqual(routes.map(nameOf).sort());
+  });
+});
+
+describe.each(routes.filter(isGuarded).map((route) => [nameOf(route), route] as const))('%s', (_name, route) => {
+  const send = (key: string | undefined, values: Record<string, string> = {}) =>
+    hub.call(route.method as Method, fill(route.path, values), {
+      ...(key === undefined ? {} : { key }),
+      ...(withBody(route) ? { headers: json, body: '{}' } : {}),
+    });
+
+  test('refuses a caller without credentials with 401', async () => {
+    const response = await send(undefined);
+    expect(expectProblem(response, 401).code).toBe('auth.unauthenticated');
+    expect(response.headers['www-authenticate']).toContain('Bearer');
+  });
+
+  test.each([
+    ['a made-up key', `teei_live_${'x'.repeat(61)}`],
+    ['a key of another shape', 'secret'],
+    ['an empty key', ''],
+    ['a very long key', 'x'.repeat(8_000)],
+  ])('refuses %s with the same 401', async (_what, key) => {
+    expect(expectProblem(await send(key), 401).code).toBe('auth.unauthenticated');
+  });
+
+  test.runIf(needsScopes(route))('refuses a key of too small scope with 403 and names the scopes', async () => {
+    const problem = expectProblem(await send(keyWithoutScopes), 403) as Problem & { detail: string };
+    expect(problem.code).toBe('auth.forbidden');
+    for (const scope of (typeof route.access === 'object' ? route.access.scopes : [])) expect(problem.detail).toContain(scope);
+  });
+
+  test.runIf(parameterOf(route).length > 0)("answers another company's key as if the thing did not exist", async () => {
+    const entry = Object.entries(thingsOfA).find(([path]) => route.path === path || route.path.startsWith(`${path}/`));
+    expect(entry, `thingsOfA needs an entry for ${route.path}`).toBeDefined();
+    const [path = '', id = ''] = entry ?? [];
+    const parameter = /:(\w+)/.exec(path)?.[1] ?? '';
+    const body = sampleBody(route);
+    const ask = (key: string, value: string) =>
+      hub.call(route.method as Method, fill(route.path, { [parameter]: value }), {
+        key,
+        ...(body === undefined ? {} : { headers: json, body }),
+      });
+    const forbidden = await ask(keyOfB, id);
+    const missing = await ask(keyOfB, absent[parameter] ?? newId());
+    const comparable = (response: typeof forbidden) => {
+      const { requestId: _id, instance: _path, ...rest } = response.json<Problem & { instance: string }>();
+      return { ...rest, status: response.statusCode };
+    };
+    expect(comparable(forbidden)).toEqual(comparable(missing));
+    // A session is a person's; a key of any company is told that it cannot have one.
+    expect(route.path.startsWith('/api/v1/auth/') ? [403, 404] : [404]).toContain(forbidden.statusCode);
+  });
+
+  test.runIf(parameterOf(route).length > 0)('refuses a malformed id with 400 and names it', async () => {
+    const [parameter = ''] = parameterOf(route);
+    const problem = expectProblem(await send(keyOfA, { [parameter]: 'not!valid' }), 400);
+    expect(problem.errors?.map((error) => error.pointer)).toContain(`/params/${parameter}`);
+  });
+
+  test.runIf(route.input.query !== undefined)('refuses an unknown query field with 400 and names it', async () => {
+    const response = await hub.call(route.method as Method, `${fill(route.path, {})}?nonsense=1`, { key: keyOfA });
+    expect(expectProblem(response, 400).errors?.map((error) => error.pointer)).toContain('/query/nonsense');
+  });
+});
+
+/** A body that passes validation, for routes that change something under an id. */
+const sampleBodies: Record<string, object> = {
+  'PATCH /api/v1/people/:personId': { role: 'viewer' },
+  'PATCH /api/v1/impact-in/endpoints/:endpointId': { state: 'paused' },
+};
+function sampleBody(route: AnyRoute): string | undefined {
+  return withBody(route) ? JSON.stringify(sampleBodies[nameOf(route)] ?? {}) : undefined;
+}
+
+describe.each(routes.filter(withBody).map((route) => [nameOf(route), route] as const))('%s', (_name, route) => {
+  test.each([
+    ['an array', '[]'],
+    ['a text', '"x"'],
+    ['null', 'null'],
+    ['a number', '1'],
+    ['broken JSON', '{"a":'],
+    ['nothing', ''],
+    ['a prototype', '{"__proto__":{"admin":true}}'],
+    ['unknown fields', '{"nonsense":1}'],
+    ['deep nesting', `${'['.repeat(5_000)}${']'.repeat(5_000)}`],
+    ['bytes that are not UTF-8', Buffer.from([0x7b, 0xff, 0xfe, 0x7d])],
+  ])('refuses %s as body with 400', async (_what, body) => {
+    const response = await hub.call(route.method as Method, fill(route.path, {}), {
+      key: keyOfA,
+      headers: json,
+      body,
+    });
+    expectProblem(response, route.path.startsWith('/api/v1/auth/') && response.statusCode === 403 ? 403 : 400);
+  });
+});
+
+describe('no input whatever makes the hub fail', () => {
+  test.each(routes.map((route) => [nameOf(route), route] as const))('%s', async (_name, route) => {
+    const word = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '0', '-1', 'null', '../..', "' or 1=1 --", '\u0000'));
+    await fc.assert(
+      fc.asyncProperty(word, fc.dictionary(fc.constantFrom('limit', 'cursor', 'from', 'to', 'status', 'partner'), word), fc.jsonValue(), async (id, query, body) => {
+        const path = route.path.replaceAll(/:(\w+)/g, () => encodeURIComponent(id.isWellFormed() ? id : '?'));
+        const search = Object.entries(query)
+          .filter(([, value]) => value.isWellFormed())
+          .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+          .join('&');
+        const response = await hub.call(route.method as Method, `${path}?${search}`, {
+          ...(route.access === 'public' || route.access === 'signature' ? {} : { key: keyOfB }),
+          ...(withBody(route) || route.rawBody === true ? { headers: json, body: JSON.stringify(body) } : {}),
+        });
+        // 503 is /ready's honest word about a part that is down.
+        expect(route.path === '/ready' ? 0 : response.statusCode, response.body).toBeLessThan(500);
+        expect(response.body).not.toMatch(/\n\s+at |node_modules|postgres:\/\//);
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
