@@ -163,11 +163,10 @@ create table impact_in_attempt (
   delivery_id uuid        not null references impact_in_delivery (id) on delete cascade,
   number      integer     not null,
   company_id  uuid        not null,
-  job_id      uuid        not null,
   result      text        not null check (result in ('success', 'failure')),
   error       text,
   at          timestamptz not null default now(),
-  primary key (delivery_id, job_id, number)
+  primary key (delivery_id, number)
 );
 
 do $$

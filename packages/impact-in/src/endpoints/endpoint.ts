@@ -1,0 +1,42 @@
+import type { BlockList } from 'node:net';
+import type { Sealer } from '@impact-hub/crypto';
+import type { Profile, PartnerName } from '../verification/profile.ts';
+import type { TokenSigningKey } from '../verification/token-key.ts';
+import type { ActiveSecret } from '../verification/verify-webhook.ts';
+
+/** A secret with the moment it ends by itself, as after a rotation. */
+export type HeldSecret = ActiveSecret & { notAfterMs: number };
+
+/** An endpoint as the receivers hold it in memory, secrets opened. */
+export type Endpoint = {
+  id: string;
+  companyId: string;
+  partner: PartnerName;
+  scheme: string;
+  /** With the endpoint's own tolerance; null when the stored scheme is unknown, which refuses everything. */
+  profile: Profile | null;
+  state: 'active' | 'paused';
+  hint: string | null;
+  bodyLimitBytes: number;
+  allowedNetworks: BlockList | null;
+  webhookSecrets: readonly HeldSecret[];
+  clientSecrets: readonly HeldSecret[];
+  tokenKeys: readonly TokenSigningKey[];
+  /** Opened with the endpoint, so that taking a webhook needs nothing asynchronous but its commit. */
+  sealer: Sealer;
+};
+
+/** The secrets valid at a moment. */
+export const secretsAt = (secrets: readonly HeldSecret[], nowMs: number): readonly HeldSecret[] =>
+  secrets.every((secret) => secret.notAfterMs > nowMs) ? secrets : secrets.filter((secret) => secret.notAfterMs > nowMs);
+
+/** Purposes of the data keys (packages/crypto). */
+export const secretPurpose = 'impact_in.endpoint_secret';
+export const receiptPurpose = 'impact_in.receipt';
+
+/** Binds a secret's ciphertext to its row. */
+export const secretContext = (secretId: string): Record<string, string> => ({
+  table: 'impact_in_endpoint_secret',
+  column: 'ciphertext',
+  row: secretId,
+});

@@ -1,0 +1,132 @@
+import type { Clock, Sql } from '@impact-hub/core';
+import type { Crypto } from '@impact-hub/crypto';
+import { profileOf, type PartnerName, type Profile } from '../verification/profile.ts';
+import { secretKey } from '../verification/secret-key.ts';
+import { readTokenKey, type TokenSigningKey } from '../verification/token-key.ts';
+import { networkList } from './allowed-networks.ts';
+import { receiptPurpose, secretContext, secretPurpose, type Endpoint, type HeldSecret } from './endpoint.ts';
+
+type SecretRow = { id: string; kind: 'webhook_secret' | 'client_secret' | 'token_key'; ciphertext: string; notAfter: string | null };
+type EndpointRow = {
+  id: string;
+  company_id: string;
+  partner: PartnerName;
+  scheme: string;
+  state: 'active' | 'paused';
+  hint: string | null;
+  tolerance_seconds: number;
+  body_limit_bytes: number;
+  allowed_networks: string[] | null;
+  secrets: string;
+};
+
+/** What a stored secret opens to; kept by secret id, so that a reload decrypts only what is new. */
+type OpenSecret = { ciphertext: string; notAfterMs: number } & (
+  | { kind: 'webhook_secret' | 'client_secret'; key: HeldSecret['key'] }
+  | { kind: 'token_key'; key: TokenSigningKey }
+);
+
+export type EndpointLoader = {
+  /** Active and paused endpoints with those secrets that can be opened; all, or the named ones. */
+  load(ids: readonly string[] | 'all'): Promise<Endpoint[]>;
+};
+
+type Deps = { sql: Sql; crypto: Crypto; clock: Clock; onSecretUnreadable(secretId: string, error: unknown): void };
+
+const readRows = (sql: Sql, ids: readonly string[] | 'all') => sql<EndpointRow[]>`
+  select e.id, e.company_id, e.partner, e.scheme, e.state, e.hint, e.tolerance_seconds, e.body_limit_bytes,
+         e.allowed_networks, coalesce(s.secrets, '[]')::text as secrets
+  from impact_in_endpoint e
+  left join lateral (
+    select json_agg(json_build_object('id', id, 'kind', kind, 'ciphertext', ciphertext, 'notAfter', not_after)
+                    order by created_at desc, id desc) as secrets
+    from impact_in_endpoint_secret where endpoint_id = e.id and state = 'active'
+  ) s on true
+  where ${ids === 'all' ? sql`true` : sql`e.id = any(${[...ids]}::uuid[])`}`;
+
+const profileFor = (row: EndpointRow): Profile | null => {
+  const profile = profileOf(row.scheme);
+  if (profile === null || !profile.partners.includes(row.partner)) return null;
+  return profile.family === 'hmac' ? { ...profile, toleranceSeconds: row.tolerance_seconds } : profile;
+};
+
+/** @param deps.sql a pool of the system role */
+export const createEndpointLoader = (deps: Deps): EndpointLoader => {
+  const opened = new Map<string, OpenSecret>();
+
+  const decrypt = async (row: EndpointRow, secret: SecretRow, profile: Profile): Promise<OpenSecret | null> => {
+    const notAfterMs = secret.notAfter === null ? Infinity : new Date(secret.notAfter).getTime();
+    const known = opened.get(secret.id);
+    if (known?.ciphertext === secret.ciphertext) return { ...known, notAfterMs };
+    const plaintext = await deps.crypto.decrypt({
+      companyId: row.company_id,
+      purpose: secretPurpose,
+      context: secretContext(secret.id),
+      ciphertext: secret.ciphertext,
+    });
+    const text = plaintext.toString('utf8');
+    plaintext.fill(0);
+    const common = { ciphertext: secret.ciphertext, notAfterMs };
+    if (secret.kind === 'token_key') return { ...common, kind: secret.kind, key: await readTokenKey(text) };
+    const encoding = secret.kind === 'webhook_secret' && profile.family === 'hmac' ? profile.keyEncoding : 'utf8';
+    const key = secretKey(text, encoding);
+    return key === null ? null : { ...common, kind: secret.kind, key };
+  };
+
+  const openSecret = async (row: EndpointRow, secret: SecretRow, profile: Profile): Promise<OpenSecret | null> => {
+    try {
+      const open = await decrypt(row, secret, profile);
+      if (open !== null) opened.set(secret.id, open);
+      return open;
+    } catch (error) {
+      // One damaged secret closes its endpoint, not the others; an unreachable database is for the caller to handle.
+      if ((error as Error).name !== 'DecryptionFailed' && !(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+      deps.onSecretUnreadable(secret.id, error);
+      return null;
+    }
+  };
+
+  const toEndpoint = async (row: EndpointRow): Promise<Endpoint> => {
+    const profile = profileFor(row);
+    const webhookSecrets: HeldSecret[] = [];
+    const clientSecrets: HeldSecret[] = [];
+    const tokenKeys: TokenSigningKey[] = [];
+    for (const secret of profile === null ? [] : (JSON.parse(row.secrets) as SecretRow[])) {
+      const open = await openSecret(row, secret, profile as Profile);
+      if (open === null) continue;
+      if (open.kind === 'token_key') tokenKeys.push(open.key);
+      else
+        (open.kind === 'webhook_secret' ? webhookSecrets : clientSecrets).push({
+          id: secret.id, key: open.key, notAfterMs: open.notAfterMs,
+        });
+    }
+    return {
+      id: row.id,
+      companyId: row.company_id,
+      partner: row.partner,
+      scheme: row.scheme,
+      profile,
+      state: row.state,
+      hint: row.hint,
+      bodyLimitBytes: row.body_limit_bytes,
+      allowedNetworks: networkList(row.allowed_networks),
+      webhookSecrets,
+      clientSecrets,
+      tokenKeys,
+      sealer: await deps.crypto.openSealer({ companyId: row.company_id, purpose: receiptPurpose }),
+    };
+  };
+
+  return {
+    load: async (ids) => {
+      const rows = await readRows(deps.sql, ids);
+      const endpoints: Endpoint[] = [];
+      for (const row of rows) endpoints.push(await toEndpoint(row));
+      if (ids === 'all') {
+        const current = new Set(rows.flatMap((row) => (JSON.parse(row.secrets) as SecretRow[]).map((secret) => secret.id)));
+        for (const id of opened.keys()) if (!current.has(id)) opened.delete(id);
+      }
+      return endpoints;
+    },
+  };
+};

@@ -1,0 +1,63 @@
+import type { MetricsRegistry } from '@impact-hub/core';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { RejectionReason } from './authenticate.ts';
+
+export type InboxOutcome = 'accepted' | 'duplicate' | 'conflict' | 'quarantined' | 'rejected' | 'unavailable' | 'paused';
+
+export type InboxMetrics = {
+  /** A webhook was answered. */
+  answered(partner: string, outcome: InboxOutcome, durationMs: number): void;
+  rejected(partner: string, reason: RejectionReason | 'unknown_endpoint'): void;
+  rejectedNotStored(count: number): void;
+  flushed(rows: number, durationMs: number): void;
+};
+
+/** From half a millisecond, an idle commit, to the deadline of 3 s. */
+const ackSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3];
+
+/** Registers the inbox's metrics. @param waiting read at scrape time */
+export const createInboxMetrics = (
+  registry: MetricsRegistry,
+  waiting: () => { rows: number; bytes: number; flushes: number },
+): InboxMetrics => {
+  const registers = [registry];
+  const total = new Counter({
+    name: 'impact_in_deliveries_total', help: 'Webhooks answered, by partner and outcome.',
+    labelNames: ['partner', 'outcome'], registers,
+  });
+  const duration = new Histogram({
+    name: 'impact_in_delivery_duration_seconds', help: 'Time from the last byte of a webhook to its answer.',
+    labelNames: ['partner'], buckets: ackSeconds, registers,
+  });
+  const rejections = new Counter({
+    name: 'impact_in_rejected_total', help: 'Webhooks that were not authentic, by reason.',
+    labelNames: ['partner', 'reason'], registers,
+  });
+  const notStored = new Counter({
+    name: 'impact_in_rejected_not_stored_total', help: 'Rejected webhooks beyond the cap, counted but not stored.', registers,
+  });
+  const flushRows = new Histogram({
+    name: 'impact_in_inbox_flush_rows', help: 'Receipts per commit.', buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256], registers,
+  });
+  const flushSeconds = new Histogram({
+    name: 'impact_in_inbox_flush_seconds', help: 'Duration of one commit of receipts.', buckets: ackSeconds, registers,
+  });
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({ name, help, registers, collect() { this.set(read()); } });
+  };
+  gauge('impact_in_inbox_waiting_rows', 'Receipts waiting for their commit.', () => waiting().rows);
+  gauge('impact_in_inbox_waiting_bytes', 'Bytes of receipts waiting for their commit.', () => waiting().bytes);
+  gauge('impact_in_inbox_flushes', 'Commits of receipts in flight.', () => waiting().flushes);
+  return {
+    answered: (partner, outcome, durationMs) => {
+      total.inc({ partner, outcome });
+      duration.observe({ partner }, durationMs / 1_000);
+    },
+    rejected: (partner, reason) => rejections.inc({ partner, reason }),
+    rejectedNotStored: (count) => notStored.inc(count),
+    flushed: (rows, durationMs) => {
+      flushRows.observe(rows);
+      flushSeconds.observe(durationMs / 1_000);
+    },
+  };
+};
