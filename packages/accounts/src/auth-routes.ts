@@ -107,7 +107,9 @@ const revokeSession = defineRoute({
   handler: async ({ input, principal, deps, request }) => {
     const person = personOf(principal);
     const ended = await deps.db.company(person.companyId, (tx) =>
-      endSessions(tx, { principal, request }, 'auth.session_revoked', person.personId, { only: input.params.sessionId }),
+      endSessions(tx, { principal, request }, 'auth.session_revoked', person.personId, {
+        only: input.params.sessionId,
+      }),
     );
     if (ended === 0) throw sessionNotFound();
   },

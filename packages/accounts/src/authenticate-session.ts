@@ -11,13 +11,15 @@ type Deps = { sql: Sql; secret: string; cookieName: string; clock: Clock; scopeC
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 const headerProblem = (detail: string) =>
-  coreProblems.requestInvalid({ detail: `X-Company-Id: ${detail}`, errors: [{ pointer: '/headers/x-company-id', detail }] });
+  coreProblems.requestInvalid({
+    detail: `X-Company-Id: ${detail}`,
+    errors: [{ pointer: '/headers/x-company-id', detail }],
+  });
 
 /** The membership the request acts for. */
 const chooseCompany = (rows: readonly SessionRow[], header: string | string[] | undefined, required: boolean) => {
   if (header === undefined || header === '') {
-    if (rows.length > 1 && required)
-      throw headerProblem('You belong to several companies; name the one you mean.');
+    if (rows.length > 1 && required) throw headerProblem('You belong to several companies; name the one you mean.');
     return rows[0];
   }
   if (typeof header !== 'string' || !uuid.test(header)) throw headerProblem('Must be the id of one of your companies.');

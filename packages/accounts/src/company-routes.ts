@@ -98,7 +98,10 @@ const showCompany = defineRoute({
   handler: async ({ principal, deps }) => {
     const [row] = await deps.db.company(
       principal.companyId,
-      (tx) => tx.sql<{ id: string; name: string; createdAt: Date }[]>`select id, name, created_at as "createdAt" from company`,
+      (tx) =>
+        tx.sql<
+          { id: string; name: string; createdAt: Date }[]
+        >`select id, name, created_at as "createdAt" from company`,
     );
     if (row === undefined) throw coreProblems.notFound();
     return row;

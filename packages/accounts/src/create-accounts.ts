@@ -3,6 +3,7 @@ import { authenticateSession, type RequestHeaders } from './authenticate-session
 import type { ScopeCatalogue } from './roles.ts';
 import { createAttemptLimiter, type AttemptLimiter } from './sign-in/attempt-limiter.ts';
 import { createBetterAuth, type BetterAuth, type OidcSettings } from './sign-in/create-better-auth.ts';
+import { openLazily } from './sign-in/open-lazily.ts';
 import { readCookie, sessionCookieName } from './sign-in/session-cookie.ts';
 
 export type AccountsOptions = {
@@ -35,11 +36,12 @@ export type Accounts = {
   /** For this package's own routes. */
   signIn: {
     auth: BetterAuth;
+    /** The same with the identity provider; null when none is set up. Rejects while the provider cannot be reached. */
+    oidcAuth: (() => Promise<BetterAuth>) | null;
     limiter: AttemptLimiter;
     secret: string;
     cookieName: string;
     isSecure: boolean;
-    hasOidc: boolean;
   };
   stop(): Promise<void>;
 };
@@ -49,10 +51,19 @@ const minSecretLength = 32;
 /** People, sessions and sign-in over better-auth. @throws Error when the secret is too short */
 export const createAccounts = (options: AccountsOptions): Accounts => {
   const { db, secret, publicUrl, clock, scopeCatalogue, oidc, onError = () => undefined } = options;
-  if (secret.length < minSecretLength) throw new Error(`the sign-in secret needs at least ${minSecretLength} characters`);
+  if (secret.length < minSecretLength)
+    throw new Error(`the sign-in secret needs at least ${minSecretLength} characters`);
   const sql = connectSql(options.systemUrl, { maxConnections: 3, applicationName: 'hub-sign-in' });
   const cookieName = sessionCookieName(publicUrl);
-  const auth = createBetterAuth({ sql, secret, publicUrl, oidc, onError });
+  const settings = { sql, secret, publicUrl, onError };
+  const auth = createBetterAuth(settings);
+  // Apart from the other one: better-auth reads the provider's description once at its start and is of no use at all
+  // when that fails, which must not keep anybody from signing in with a password.
+  const openOidc = async (provider: OidcSettings): Promise<BetterAuth> => {
+    const withProvider = createBetterAuth({ ...settings, oidc: provider });
+    await withProvider.$context;
+    return withProvider;
+  };
   const limiter = createAttemptLimiter({ sql: db.systemSql, secret, clock });
   return {
     authenticate: (headers, { companyRequired = true } = {}) =>
@@ -61,11 +72,11 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
     publicUrl,
     signIn: {
       auth,
+      oidcAuth: oidc === undefined ? null : openLazily(() => openOidc(oidc)),
       limiter,
       secret,
       cookieName,
       isSecure: publicUrl.startsWith('https:'),
-      hasOidc: oidc !== undefined,
     },
     stop: () => sql.end({ timeout: 5 }),
   };

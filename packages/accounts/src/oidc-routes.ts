@@ -2,7 +2,7 @@ import { reply, routeDefiner, type RequestInfo } from '@impact-hub/core';
 import { z } from 'zod';
 import { refuseCrossSite } from './auth-routes.ts';
 import type { AccountsDeps } from './deps.ts';
-import { oidcNotConfigured } from './problems.ts';
+import { oidcNotConfigured, oidcUnavailable } from './problems.ts';
 import { nothing, oidcView } from './schema.ts';
 import { authBasePath, oidcProviderId } from './sign-in/create-better-auth.ts';
 import { authHeaders, cookiesOf } from './sign-in/call-better-auth.ts';
@@ -10,9 +10,12 @@ import { finishOidcSignIn } from './sign-in/finish-oidc-sign-in.ts';
 
 const defineRoute = routeDefiner<AccountsDeps>();
 
-const requireOidc = ({ accounts }: AccountsDeps) => {
-  if (!accounts.signIn.hasOidc) throw oidcNotConfigured();
-  return accounts.signIn.auth;
+const requireOidc = async ({ accounts }: AccountsDeps) => {
+  const { oidcAuth } = accounts.signIn;
+  if (oidcAuth === null) throw oidcNotConfigured();
+  return oidcAuth().catch((cause: unknown) => {
+    throw oidcUnavailable({ cause, headers: { 'retry-after': '30' } });
+  });
 };
 
 const start = defineRoute({
@@ -24,10 +27,15 @@ const start = defineRoute({
   access: 'public',
   output: { 200: oidcView },
   handler: async ({ deps, request }) => {
-    const auth = requireOidc(deps);
+    const auth = await requireOidc(deps);
     refuseCrossSite(request.headers, deps);
     const { response, headers } = await auth.api.signInSocial({
-      body: { provider: oidcProviderId, callbackURL: '/console', errorCallbackURL: '/console/sign-in', disableRedirect: true },
+      body: {
+        provider: oidcProviderId,
+        callbackURL: '/console',
+        errorCallbackURL: '/console/sign-in',
+        disableRedirect: true,
+      },
       headers: authHeaders(request),
       returnHeaders: true,
     });
@@ -51,7 +59,7 @@ const callback = defineRoute({
   input: { query: z.record(z.string(), z.unknown()) },
   output: { 302: nothing },
   handler: async ({ input, deps, request }) => {
-    const auth = requireOidc(deps);
+    const auth = await requireOidc(deps);
     const response = await auth.handler(callbackRequest(deps, input.query, request));
     const headers = await finishOidcSignIn(deps, response, request);
     return reply(302, undefined, headers);

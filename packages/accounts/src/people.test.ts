@@ -28,9 +28,15 @@ describe('inviting', () => {
     expect(await hub.database.owner`select 1 from person where email = 'new.person@example.org'`).toHaveLength(0);
     expect((await accept(invited.body.token, 'too short')).status).toBe(400);
     const accepted = await accept(invited.body.token);
-    expect(accepted.body).toMatchObject({ email: 'new.person@example.org', company: { id: companyId }, role: 'operator' });
+    expect(accepted.body).toMatchObject({
+      email: 'new.person@example.org',
+      company: { id: companyId },
+      role: 'operator',
+    });
     expect((await accept(invited.body.token)).body.code).toBe('accounts.invitation_invalid');
-    const session = await hub.call('GET', '/api/v1/auth/session', { cookie: await hub.signIn('new.person@example.org') });
+    const session = await hub.call('GET', '/api/v1/auth/session', {
+      cookie: await hub.signIn('new.person@example.org'),
+    });
     expect(session.body).toMatchObject({ companyId, role: 'operator' });
     expect((await invite(cookie, 'new.person@example.org', 'viewer')).body.code).toBe('accounts.already_member');
   });
@@ -67,7 +73,8 @@ describe('roles', () => {
     const { companyId, admin, cookie } = await arrange();
     expect((await invite(cookie, 'a@example.org', 'system_admin')).body.code).toBe('accounts.role_not_allowed');
     const higher = await hub.person(companyId, 'system_admin');
-    const change = (body: object, personId: string) => hub.call('PATCH', `/api/v1/people/${personId}`, { cookie, body });
+    const change = (body: object, personId: string) =>
+      hub.call('PATCH', `/api/v1/people/${personId}`, { cookie, body });
     expect((await change({ role: 'viewer' }, higher.id)).body.code).toBe('accounts.role_not_allowed');
     expect((await change({ disabled: true }, higher.id)).body.code).toBe('accounts.role_not_allowed');
     expect((await change({ role: 'system_admin' }, admin.id)).body.code).toBe('accounts.role_not_allowed');
@@ -148,7 +155,8 @@ describe('people', () => {
     const theirs = [await hub.signIn(member.email), await hub.signIn(member.email)];
     const ended = await hub.call('DELETE', `/api/v1/people/${member.id}/sessions`, { cookie });
     expect(ended.body).toEqual({ ended: 2 });
-    for (const each of theirs) expect((await hub.call('GET', '/api/v1/auth/session', { cookie: each })).status).toBe(401);
+    for (const each of theirs)
+      expect((await hub.call('GET', '/api/v1/auth/session', { cookie: each })).status).toBe(401);
   });
 });
 

@@ -66,6 +66,12 @@ export const oidcNotConfigured = defineProblem({
   title: 'Signing in through an identity provider is not set up',
   remedy: 'Sign in with a password, or have the identity provider configured.',
 });
+export const oidcUnavailable = defineProblem({
+  code: 'accounts.oidc_unavailable',
+  status: 503,
+  title: 'The identity provider does not answer',
+  remedy: 'Try again after the seconds given in `Retry-After`, or sign in with a password.',
+});
 export const crossSiteRequest = defineProblem({
   code: 'auth.cross_site_request',
   status: 403,

@@ -18,7 +18,10 @@ const email = z
   .pipe(z.email('Must be an e-mail address.'))
   .transform((text) => text.toLowerCase());
 /** NIST SP 800-63B-4 §3.1.1: length is what counts; the upper bound keeps hashing cheap. */
-const newPassword = z.string().min(12, 'Must have at least 12 characters.').max(128, 'Must have at most 128 characters.');
+const newPassword = z
+  .string()
+  .min(12, 'Must have at least 12 characters.')
+  .max(128, 'Must have at most 128 characters.');
 const presentedPassword = z.string().min(1, 'Must not be empty.').max(128);
 const role = z.enum(roles);
 
@@ -80,7 +83,11 @@ export const invitationView = z.object({
   token: z.string().describe('For the link to the console; shown this once.'),
   expiresAt: z.date(),
 });
-export const acceptedView = z.object({ email: z.string(), company: z.object({ id: z.uuid(), name: z.string() }), role });
+export const acceptedView = z.object({
+  email: z.string(),
+  company: z.object({ id: z.uuid(), name: z.string() }),
+  role,
+});
 export const memberView = z.object({
   id: z.uuid(),
   email: z.string(),

@@ -30,8 +30,7 @@ const start = defineRoute({
   access: 'signedIn',
   input: { body: passwordBody },
   output: { 200: totpStartedView },
-  handler: ({ input, principal, deps, request }) =>
-    startTotp(deps, personOf(principal), input.body.password, request),
+  handler: ({ input, principal, deps, request }) => startTotp(deps, personOf(principal), input.body.password, request),
 });
 
 const confirm = defineRoute({

@@ -38,7 +38,11 @@ describe('signing in', () => {
     const known = await hub.person(companyId, 'viewer');
     const lost = await hub.person(companyId, 'viewer');
     await hub.database.owner`update membership set disabled_at = now() where person_id = ${lost.id}`;
-    const answers = [await attempt('nobody@example.org'), await attempt(known.email, 'wrong'), await attempt(lost.email)];
+    const answers = [
+      await attempt('nobody@example.org'),
+      await attempt(known.email, 'wrong'),
+      await attempt(lost.email),
+    ];
     const shown = answers.map(({ status, body, cookies }) => ({ status, cookies, ...body, requestId: '' }));
     expect(shown[0]).toMatchObject({ status: 401, code: 'accounts.sign_in_failed', cookies: [] });
     expect(shown[1]).toEqual(shown[0]);
@@ -87,6 +91,45 @@ describe('signing in', () => {
       '/body/password',
       '/body/extra',
     ]);
+  });
+});
+
+describe('the audit log', () => {
+  const eventsOf = (personId: string) => hub.database.owner`
+    select type, result, company_id::text as "companyId" from audit_event where actor_id = ${personId} order by id`;
+
+  it('has every sign-in, failed attempt and sign-out, in each company of the person', async () => {
+    const { id, email } = await hub.person(companyId, 'viewer');
+    const second = await hub.company();
+    await hub.database
+      .owner`insert into membership (company_id, person_id, role) values (${second.id}, ${id}, 'viewer')`;
+    await attempt(email, 'wrong');
+    const cookie = await hub.signIn(email);
+    await hub.call('POST', '/api/v1/auth/sign-out', { cookie, companyId });
+    expect([...(await eventsOf(id))].map((event) => [event['type'], event['result']])).toEqual([
+      ['auth.sign_in_failed', 'failure'],
+      ['auth.sign_in_failed', 'failure'],
+      ['auth.signed_in', 'success'],
+      ['auth.signed_in', 'success'],
+      ['auth.signed_out', 'success'],
+    ]);
+  });
+
+  it('does not hold the address of a stranger', async () => {
+    await attempt('stranger@example.org', 'wrong');
+    const [row] = await hub.database.owner`
+      select count(*)::int as count from audit_event where position('stranger'::bytea in body) > 0`;
+    expect(row?.['count']).toBe(0);
+    expect((await eventsOf('anonymous')).length).toBeGreaterThan(0);
+  });
+
+  it('decides: a sign-in that cannot be recorded leaves no session', async () => {
+    const { id, email } = await hub.person(companyId, 'viewer');
+    await hub.database.owner`revoke insert on audit_event from hub_system`;
+    const answer = await attempt(email);
+    await hub.database.owner`grant insert on audit_event to hub_system`;
+    expect([answer.status, answer.cookies]).toEqual([500, []]);
+    expect(await hub.database.owner`select 1 from session where person_id = ${id}`).toHaveLength(0);
   });
 });
 
@@ -159,7 +202,8 @@ describe('a person with several companies', () => {
     const { id, email } = await hub.person(companyId, 'company_admin');
     const second = await hub.company();
     const foreign = await hub.company();
-    await hub.database.owner`insert into membership (company_id, person_id, role) values (${second.id}, ${id}, 'company_admin')`;
+    await hub.database
+      .owner`insert into membership (company_id, person_id, role) values (${second.id}, ${id}, 'company_admin')`;
     const cookie = await hub.signIn(email);
     const without = await hub.call('GET', '/api/v1/people', { cookie });
     expect([without.status, without.body.errors[0].pointer]).toEqual([400, '/headers/x-company-id']);

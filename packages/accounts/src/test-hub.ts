@@ -6,7 +6,6 @@ import {
   createLogger,
   createMetrics,
   newId,
-  type Clock,
 } from '@impact-hub/core';
 import { controlledClock, createTestDatabase } from '@impact-hub/testkit';
 import { createAccounts } from './create-accounts.ts';
@@ -14,6 +13,7 @@ import { createCompany } from './create-company.ts';
 import { accountsModule } from './index.ts';
 import { createPerson } from './people/create-person.ts';
 import type { Role } from './roles.ts';
+import type { OidcSettings } from './sign-in/create-better-auth.ts';
 
 /** Arrangement shared by this package's tests: its routes on a real server, database and better-auth. */
 export const testCatalogue = {
@@ -30,7 +30,8 @@ const by = { actor: { kind: 'system', id: 'test' } } as const;
 
 const startedAt = (): Date => new Date(Math.floor(Date.now() / 1_000) * 1_000);
 
-export const startTestHub = async (clock: Clock = controlledClock(startedAt())) => {
+export const startTestHub = async (options: { oidc?: OidcSettings } = {}) => {
+  const clock = controlledClock(startedAt());
   const database = await createTestDatabase();
   const { db, systemUrl } = database;
   const accounts = createAccounts({
@@ -40,6 +41,7 @@ export const startTestHub = async (clock: Clock = controlledClock(startedAt())) 
     publicUrl,
     clock,
     scopeCatalogue: testCatalogue,
+    ...options,
   });
   const server = buildHttpServer({
     modules: [bindModule(accountsModule, { db, clock, accounts, scopeCatalogue: testCatalogue })],
@@ -82,12 +84,13 @@ export const startTestHub = async (clock: Clock = controlledClock(startedAt())) 
     };
   };
   const signIn = async (email: string, ip?: string) =>
-    (await call('POST', '/api/v1/auth/sign-in', { body: { email, password }, ...(ip === undefined ? {} : { ip }) })).cookie;
+    (await call('POST', '/api/v1/auth/sign-in', { body: { email, password }, ...(ip === undefined ? {} : { ip }) }))
+      .cookie;
 
   return {
     database,
     db,
-    clock: clock as ReturnType<typeof controlledClock>,
+    clock,
     accounts,
     company,
     person,

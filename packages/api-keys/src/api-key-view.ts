@@ -3,10 +3,7 @@ import type { ApiKeyView } from './schema.ts';
 import type { ApiKeyRow } from './tables.ts';
 
 /** What a key is at a moment; revoked wins over expired, expired over disabled. */
-export const statusOf = (
-  key: Pick<ApiKeyRow, 'revokedAt' | 'expiresAt' | 'enabled'>,
-  now: Date,
-): ApiKeyStatus => {
+export const statusOf = (key: Pick<ApiKeyRow, 'revokedAt' | 'expiresAt' | 'enabled'>, now: Date): ApiKeyStatus => {
   if (key.revokedAt !== null) return 'revoked';
   if (key.expiresAt !== null && key.expiresAt <= now) return 'expired';
   return key.enabled ? 'active' : 'disabled';

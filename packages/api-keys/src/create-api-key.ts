@@ -8,7 +8,11 @@ import type { ApiKeyView, CreateApiKeyInput } from './schema.ts';
 import type { ApiKeyRow } from './tables.ts';
 
 /** Who makes or changes keys; `scopes` bounds what the new key can get, null is the hub itself. */
-export type KeyMaker = { actor: AuditActor; scopes: ReadonlySet<string> | null; request?: Pick<RequestInfo, 'id' | 'ip' | 'userAgent'> };
+export type KeyMaker = {
+  actor: AuditActor;
+  scopes: ReadonlySet<string> | null;
+  request?: Pick<RequestInfo, 'id' | 'ip' | 'userAgent'>;
+};
 
 type Deps = { clock: Clock; scopeCatalogue: Readonly<Record<string, string>>; random?: RandomBytes };
 

@@ -6,10 +6,18 @@ describe('IP allow list', () => {
     'accepts %s',
     (text) => expect(isIpRange(text)).toBe(true),
   );
-  it.each(['', '192.0.2', '192.0.2.1/33', '010.0.0.1', '0x7f.1', '2001:db8::/129', 'fe80::1%eth0', 'host', '1.2.3.4/', '::ffff:192.0.2.0/24'])(
-    'refuses %j',
-    (text) => expect(isIpRange(text)).toBe(false),
-  );
+  it.each([
+    '',
+    '192.0.2',
+    '192.0.2.1/33',
+    '010.0.0.1',
+    '0x7f.1',
+    '2001:db8::/129',
+    'fe80::1%eth0',
+    'host',
+    '1.2.3.4/',
+    '::ffff:192.0.2.0/24',
+  ])('refuses %j', (text) => expect(isIpRange(text)).toBe(false));
 
   it('allows exactly the addresses in one of the ranges, IPv4 seen through IPv6 sockets included', () => {
     const allows = compileIpAllowList(['192.0.2.0/24', '2001:db8::/32', '198.51.100.7']);

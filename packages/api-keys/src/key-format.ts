@@ -39,7 +39,11 @@ export const generateApiKey = (
 };
 
 /** A key with a fresh secret under an existing key id. */
-export const composeApiKey = (environment: KeyEnvironment, keyId: string, random: RandomBytes = randomBytes): string => {
+export const composeApiKey = (
+  environment: KeyEnvironment,
+  keyId: string,
+  random: RandomBytes = randomBytes,
+): string => {
   const body = `teei_${environment}_${keyId}${randomBase62(secretLength, random)}`;
   return body + checksumOf(body);
 };

@@ -80,7 +80,10 @@ describe('making a key', () => {
     ['/body/expiresAt', { expiresAt: '2020-01-01T00:00:00Z' }],
     ['/body/expiresAt', { expiresAt: 'tomorrow' }],
     ['/body/allowedIps/1', { allowedIps: ['192.0.2.1', '192.0.2.0/64'] }],
-    ['/body/metadata', { metadata: Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`k${i}`, 'x'.repeat(200)])) }],
+    [
+      '/body/metadata',
+      { metadata: Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`k${i}`, 'x'.repeat(200)])) },
+    ],
     ['/body/metadata/note', { metadata: { note: 'half \ud800' } }],
     ['/body/companyId', { companyId: '0192f000-0000-7000-8000-000000000000' }],
   ])('refuses %s of %j and stores nothing', async (pointer, overrides) => {
@@ -137,7 +140,11 @@ describe('keys of another company', () => {
     const { keyId } = (await create()).body;
     const own = caller;
     caller = callerOf(await insertCompany(database.owner));
-    for (const [method, suffix] of [['GET', ''], ['DELETE', ''], ['GET', '/effective-access']] as const) {
+    for (const [method, suffix] of [
+      ['GET', ''],
+      ['DELETE', ''],
+      ['GET', '/effective-access'],
+    ] as const) {
       const foreign = await call(method, `/admin/api-keys/${keyId}${suffix}`);
       const absent = await call(method, `/admin/api-keys/absentabsent${suffix}`);
       const neutral = (body: object) => ({ ...body, requestId: '', instance: '' });
@@ -156,6 +163,31 @@ describe('revoking', () => {
     expect(first.body).toMatchObject({ status: 'revoked', revokeReason: 'leaked', revokedBy: 'api_key:callercaller' });
     const second = await call('DELETE', `/admin/api-keys/${keyId}`, { reason: 'again' });
     expect(second.body).toEqual(first.body);
+  });
+});
+
+describe('the audit log', () => {
+  it('has every key made and revoked', async () => {
+    const { keyId } = (await create()).body;
+    await call('DELETE', `/admin/api-keys/${keyId}`);
+    const events = await database.owner`
+      select type, actor_kind, actor_id, company_id::text from audit_event where resource_id = ${keyId} order by id`;
+    const shared = { actor_kind: 'api_key', actor_id: 'callercaller', company_id: caller.companyId };
+    expect([...events]).toEqual([
+      { type: 'api_key.created', ...shared },
+      { type: 'api_key.revoked', ...shared },
+    ]);
+  });
+
+  it('decides: what cannot be recorded does not happen', async () => {
+    const { keyId } = (await create()).body;
+    const before = await database.owner`select 1 from api_key`;
+    await database.owner`revoke insert on audit_event from hub_runtime`;
+    const answers = [await create(), await call('DELETE', `/admin/api-keys/${keyId}`)];
+    await database.owner`grant insert on audit_event to hub_runtime`;
+    expect(answers.map(({ status }) => status)).toEqual([500, 500]);
+    expect(await database.owner`select 1 from api_key`).toHaveLength(before.length);
+    expect((await call('GET', `/admin/api-keys/${keyId}`)).body.status).toBe('active');
   });
 });
 

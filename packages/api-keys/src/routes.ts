@@ -38,7 +38,9 @@ const create = defineRoute({
   output: { 201: createdApiKeyView },
   handler: async ({ input, principal, deps, request }) => {
     refuseLiveFromTest(principal, input.body.environment);
-    return deps.db.company(principal.companyId, (tx) => createApiKey(tx, deps, makerOf(principal, request), input.body));
+    return deps.db.company(principal.companyId, (tx) =>
+      createApiKey(tx, deps, makerOf(principal, request), input.body),
+    );
   },
 });
 

@@ -19,7 +19,10 @@ const metadata = z
     z.string().min(1).max(64).refine(isStorable, 'Must not contain control characters.'),
     z.union([z.string().max(500).refine(isStorable, 'Must not contain control characters.'), z.number(), z.boolean()]),
   )
-  .refine((value) => JSON.stringify(value).length <= metadataLimitBytes, `Must not exceed ${metadataLimitBytes} bytes.`);
+  .refine(
+    (value) => JSON.stringify(value).length <= metadataLimitBytes,
+    `Must not exceed ${metadataLimitBytes} bytes.`,
+  );
 
 const keyIdParam = z.string().regex(/^[0-9A-Za-z]{12}$/, 'Must be the 12-character key id.');
 const environment = z.enum(['live', 'test']);

@@ -67,9 +67,7 @@ export const createAccessPolicy = (options: AccessPolicyOptions): AccessPolicy =
     const key = readPresentedKey(request.headers);
     if (key !== undefined) {
       const result = apiKeys.verify(key, request.ip);
-      return result instanceof Promise
-        ? result.then((awaited) => admitKey(awaited, access))
-        : admitKey(result, access);
+      return result instanceof Promise ? result.then((awaited) => admitKey(awaited, access)) : admitKey(result, access);
     }
     if (accounts.hasSessionCookie(request.headers)) return admitPerson(request, access);
     throw unauthenticated('no_credentials');

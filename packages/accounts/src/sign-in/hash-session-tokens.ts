@@ -22,7 +22,12 @@ const hashWhere = (where: Where): { where: Where; plain: Map<string, string> } =
     plain,
     where: where.map((clause) =>
       clause.field === 'token'
-        ? { ...clause, value: (Array.isArray(clause.value) ? clause.value.map(hashed) : hashed(clause.value)) as typeof clause.value }
+        ? {
+            ...clause,
+            value: (Array.isArray(clause.value)
+              ? clause.value.map(hashed)
+              : hashed(clause.value)) as typeof clause.value,
+          }
         : clause,
     ),
   };

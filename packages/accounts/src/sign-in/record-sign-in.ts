@@ -16,16 +16,20 @@ export const recordSignIn = (db: Database, attempt: Attempt, request: RequestInf
   db.system(async (tx) => {
     const { email, reason, ...event } = attempt;
     const members = await membersByEmail(tx, email);
-    const subjects = members.length > 0 ? members : [{ personId: 'unknown', companyId: null }];
-    for (const { personId, companyId } of subjects)
+    const shared = {
+      ...event,
+      category: 'authentication',
+      severity: event.result === 'success' ? 'info' : 'warning',
+      request,
+      ...(reason === undefined ? {} : { metadata: { reason } }),
+    } as const;
+    for (const { personId, companyId } of members)
       await recordAudit(tx, {
-        ...event,
-        category: 'authentication',
-        severity: event.result === 'success' ? 'info' : 'warning',
+        ...shared,
         companyId,
         actor: { kind: 'person', id: personId },
         resource: { type: 'person', id: personId },
-        request,
-        ...(reason === undefined ? {} : { metadata: { reason } }),
       });
+    if (members.length === 0)
+      await recordAudit(tx, { ...shared, companyId: null, actor: { kind: 'anonymous', id: 'anonymous' } });
   });

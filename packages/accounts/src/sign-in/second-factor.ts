@@ -43,7 +43,10 @@ export const startTotp = async (
 ): Promise<{ totpUri: string; backupCodes: string[] }> => {
   await takeAttempt(deps, principal.email, request);
   const answer = await unlessRefused(
-    deps.accounts.signIn.auth.api.enableTwoFactor({ body: { password, method: 'totp' }, headers: authHeaders(request) }),
+    deps.accounts.signIn.auth.api.enableTwoFactor({
+      body: { password, method: 'totp' },
+      headers: authHeaders(request),
+    }),
   );
   if (answer === undefined || answer.method !== 'totp') throw signInFailed();
   await record(deps, principal, 'auth.totp_started', request);
@@ -75,7 +78,11 @@ export const disableTotp = async (
 ): Promise<Record<string, string[]>> => {
   await takeAttempt(deps, principal.email, request);
   const answer = await unlessRefused(
-    deps.accounts.signIn.auth.api.disableTwoFactor({ body: { password }, headers: authHeaders(request), returnHeaders: true }),
+    deps.accounts.signIn.auth.api.disableTwoFactor({
+      body: { password },
+      headers: authHeaders(request),
+      returnHeaders: true,
+    }),
   );
   if (answer === undefined) throw signInFailed();
   await record(deps, principal, 'auth.totp_disabled', request);

@@ -20,8 +20,7 @@ export const takeAttempt = async (deps: AccountsDeps, email: string, request: Re
   const { retryAfterSeconds, isFirstRefusal } = await deps.accounts.signIn.limiter.take(request.ip, email);
   if (retryAfterSeconds === 0) return;
   // Only the first one of a window: the rest would let an attacker fill the log.
-  if (isFirstRefusal)
-    await recordSignIn(deps.db, { type: 'auth.sign_in_limited', result: 'denied', email }, request);
+  if (isFirstRefusal) await recordSignIn(deps.db, { type: 'auth.sign_in_limited', result: 'denied', email }, request);
   throw tooManyAttempts({ headers: { 'retry-after': String(retryAfterSeconds) } });
 };
 

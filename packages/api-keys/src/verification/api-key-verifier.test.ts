@@ -1,10 +1,11 @@
-import { connectDatabase, createMetrics, startChangeFeed, systemClock, type Sql } from '@impact-hub/core';
+import { connectDatabase, startChangeFeed, systemClock } from '@impact-hub/core';
 import { controlledClock, createTestDatabase, type TestDatabase } from '@impact-hub/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { composeApiKey, digestApiKey } from '../key-format.ts';
 import { revokeApiKey } from '../revoke-api-key.ts';
 import { hubItself, insertCompany, makeKey } from '../test-company.ts';
-import { createApiKeyVerifier, type ApiKeyVerifierOptions } from './api-key-verifier.ts';
+import type { ApiKeyVerifier, ApiKeyVerifierOptions } from './api-key-verifier.ts';
+import { startTestVerifier } from './test-verifier.ts';
 
 let database: TestDatabase;
 let companyId: string;
@@ -16,52 +17,14 @@ beforeAll(async () => {
   companyId = await insertCompany(database.owner);
 });
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 afterAll(() => database.drop());
 
-/** A feed that the test itself moves. */
-const manualFeed = () => {
-  const subscribers: ((key: string) => void)[] = [];
-  let current = true;
-  return {
-    subscribe: (_topic: string, onChange: (key: string) => void) => void subscribers.push(onChange),
-    isCurrent: () => current,
-    tell: (keyId: string) => subscribers.forEach((onChange) => onChange(keyId)),
-    setCurrent: (value: boolean) => {
-      current = value;
-    },
-  };
-};
-
-/** The system role's client, counting statements and, when told to, holding their results back. */
-const watchedSql = (sql: Sql) => {
-  const watch = { queries: 0, hold: undefined as Promise<void> | undefined };
-  const watched = new Proxy(sql, {
-    apply: (target, _self, args: Parameters<Sql>) => {
-      const query = Reflect.apply(target, undefined, args) as Promise<unknown>;
-      if (!Array.isArray(args[0]) || !('raw' in args[0])) return query;
-      watch.queries += 1;
-      const { hold } = watch;
-      return hold === undefined ? query : query.then(async (rows) => (await hold, rows));
-    },
-  });
-  return { watch, sql: watched };
-};
-
 const startVerifier = (options: Partial<ApiKeyVerifierOptions> = {}) => {
-  const feed = manualFeed();
-  const { watch, sql } = watchedSql(database.db.systemSql);
-  const verifier = createApiKeyVerifier({
-    db: { systemSql: sql },
-    changes: feed,
-    clock: systemClock,
-    metrics: createMetrics(),
-    usageFlushIntervalMs: 60_000,
-    ...options,
-  });
-  cleanups.push(() => verifier.stop());
-  return { verifier, feed, watch };
+  const started = startTestVerifier(database.db, options);
+  cleanups.push(() => started.verifier.stop());
+  return started;
 };
 
 const revoke = (keyId: string) =>
@@ -83,7 +46,7 @@ describe('accepting', () => {
   it('reads a key once for all callers who ask at the same time', async () => {
     const { verifier, watch } = startVerifier();
     const { key } = await makeKey(database.db, companyId);
-    const results = await Promise.all(Array.from({ length: 50 }, () => verifier.verify(key, ip)));
+    const results = await Promise.all(Array.from({ length: 50 }, async () => verifier.verify(key, ip)));
     expect(results.every((result) => result.valid)).toBe(true);
     expect(watch.queries).toBe(1);
   });
@@ -177,7 +140,9 @@ describe('refusing', () => {
     });
     expect(watch.queries).toBe(before);
     expect(await verifier.verify(key, ip)).toMatchObject({ valid: true });
-    expect(await verifier.verify(composeApiKey('live', 'unknownunkno'), '192.0.2.77')).toMatchObject({ reason: 'unknown' });
+    expect(await verifier.verify(composeApiKey('live', 'unknownunkno'), '192.0.2.77')).toMatchObject({
+      reason: 'unknown',
+    });
   });
 });
 
@@ -227,7 +192,7 @@ describe('change', () => {
     return verifier;
   };
 
-  const msUntilRefused = async (verifier: { verify: ReturnType<typeof createApiKeyVerifier>['verify'] }, key: string) => {
+  const msUntilRefused = async (verifier: ApiKeyVerifier, key: string) => {
     const startedAtMs = performance.now();
     while ((await verifier.verify(key, ip)).valid) {
       if (performance.now() - startedAtMs > 5_000) break;
@@ -259,56 +224,5 @@ describe('change', () => {
     feed.tell('otherkeyidxx');
     expect(verifier.verify(key, ip)).not.toBeInstanceOf(Promise);
     expect(watch.queries).toBe(1);
-  });
-});
-
-describe('usage', () => {
-  const stored = async (id: string) => {
-    const [row] = await database.owner<{ calls: number; at: Date; ip: string }[]>`
-      select call_count::int as calls, last_used_at as at, last_used_ip as ip from api_key_usage where api_key_id = ${id}`;
-    return row;
-  };
-
-  it('counts every accepted call of several keys and processes, with one statement per flush', async () => {
-    const one = startVerifier();
-    const two = startVerifier();
-    const [a, b] = [await makeKey(database.db, companyId), await makeKey(database.db, companyId)];
-    for (let call = 0; call < 10; call += 1) await one.verifier.verify(a.key, ip);
-    for (let call = 0; call < 5; call += 1) await one.verifier.verify(b.key, ip);
-    for (let call = 0; call < 3; call += 1) await two.verifier.verify(a.key, '192.0.2.2');
-    const before = one.watch.queries;
-    await Promise.all([one.verifier.flushUsage(), two.verifier.flushUsage()]);
-    expect(one.watch.queries - before).toBe(1);
-    await one.verifier.flushUsage();
-    expect(one.watch.queries - before).toBe(1);
-    expect(await stored(a.id)).toMatchObject({ calls: 13, ip: '192.0.2.2' });
-    expect(await stored(b.id)).toMatchObject({ calls: 5, ip });
-  });
-
-  it('never moves the last use backwards', async () => {
-    const clock = controlledClock(new Date());
-    const { verifier } = startVerifier({ clock });
-    const { id, key } = await makeKey(database.db, companyId);
-    await verifier.verify(key, ip);
-    await verifier.flushUsage();
-    const first = await stored(id);
-    clock.advanceMs(-60_000);
-    await verifier.verify(key, '192.0.2.2');
-    await verifier.flushUsage();
-    expect(await stored(id)).toEqual({ ...first, calls: 2 });
-  });
-
-  it('keeps what it could not write for the next flush', async () => {
-    const errors: unknown[] = [];
-    const { verifier } = startVerifier({ onError: (error) => errors.push(error) });
-    const { id, key } = await makeKey(database.db, companyId);
-    await verifier.verify(key, ip);
-    await database.owner`alter table api_key_usage rename to api_key_usage_away`;
-    await verifier.flushUsage();
-    await database.owner`alter table api_key_usage_away rename to api_key_usage`;
-    expect(errors).toHaveLength(1);
-    await verifier.verify(key, ip);
-    await verifier.flushUsage();
-    expect(await stored(id)).toMatchObject({ calls: 2 });
   });
 });

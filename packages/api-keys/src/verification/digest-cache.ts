@@ -38,7 +38,7 @@ export const createDigestCache = <V extends object>(options: {
       else digests.add(digest);
     },
     forget: (keyId) => {
-      for (const digest of [...(digestsOfKey.get(keyId) ?? [])]) entries.delete(digest);
+      for (const digest of digestsOfKey.get(keyId) ?? []) entries.delete(digest);
     },
     size: () => entries.size,
   };
