@@ -35,7 +35,7 @@ export const refuseCrossSite = (headers: BrowserHeaders, deps: AccountsDeps): vo
 const signIn = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/sign-in',
-  operationId: 'sign-in',
+  operationId: 'signIn',
   summary: 'Sign in with an e-mail address and a password',
   description: 'Sets the session cookie. 202 asks for a second factor: send its code to `/api/v1/auth/second-factor`.',
   access: 'public',
@@ -51,7 +51,7 @@ const signIn = defineRoute({
 const signOut = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/sign-out',
-  operationId: 'sign-out',
+  operationId: 'signOut',
   summary: 'End the present session',
   access: 'signedIn',
   output: { 204: nothing },
@@ -69,7 +69,7 @@ const signOut = defineRoute({
 const showSession = defineRoute({
   method: 'GET',
   path: '/api/v1/auth/session',
-  operationId: 'get-session',
+  operationId: 'getSession',
   summary: 'Who is signed in, with role, scopes and companies',
   access: 'signedIn',
   output: { 200: currentSessionView },
@@ -83,7 +83,7 @@ const showSession = defineRoute({
 const listSessions = defineRoute({
   method: 'GET',
   path: '/api/v1/auth/sessions',
-  operationId: 'list-own-sessions',
+  operationId: 'listOwnSessions',
   summary: 'List your running sessions',
   access: 'signedIn',
   output: { 200: sessionsView },
@@ -99,7 +99,7 @@ const listSessions = defineRoute({
 const revokeSession = defineRoute({
   method: 'DELETE',
   path: '/api/v1/auth/sessions/:sessionId',
-  operationId: 'revoke-own-session',
+  operationId: 'revokeOwnSession',
   summary: 'End one of your sessions',
   access: 'signedIn',
   input: { params: sessionParams },
@@ -118,7 +118,7 @@ const revokeSession = defineRoute({
 const revokeOthers = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/sessions/revoke-others',
-  operationId: 'revoke-other-sessions',
+  operationId: 'revokeOtherSessions',
   summary: 'End all your sessions except this one',
   access: 'signedIn',
   output: { 200: endedView },
@@ -134,7 +134,7 @@ const revokeOthers = defineRoute({
 const accept = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/accept-invitation',
-  operationId: 'accept-invitation',
+  operationId: 'acceptInvitation',
   summary: 'Join a company by an invitation',
   access: 'public',
   input: { body: acceptInvitationBody },

@@ -28,7 +28,7 @@ const access = { scopes: ['people:manage'] } as const;
 const listPeople = defineRoute({
   method: 'GET',
   path: '/api/v1/people',
-  operationId: 'list-people',
+  operationId: 'listPeople',
   summary: 'List the people of the company',
   access,
   input: { query: listPeopleQuery },
@@ -43,7 +43,7 @@ const listPeople = defineRoute({
 const invite = defineRoute({
   method: 'POST',
   path: '/api/v1/people',
-  operationId: 'invite-person',
+  operationId: 'invitePerson',
   summary: 'Invite a person with a role',
   description: 'The person joins by accepting the token. Nobody grants a role above their own.',
   access,
@@ -60,7 +60,7 @@ const invite = defineRoute({
 const change = defineRoute({
   method: 'PATCH',
   path: '/api/v1/people/:personId',
-  operationId: 'change-person',
+  operationId: 'changePerson',
   summary: 'Change the role of a person, or switch the membership off or on',
   access,
   input: { params: personParams, body: changePersonBody },
@@ -74,7 +74,7 @@ const change = defineRoute({
 const revokeSessions = defineRoute({
   method: 'DELETE',
   path: '/api/v1/people/:personId/sessions',
-  operationId: 'revoke-sessions-of-person',
+  operationId: 'revokeSessionsOfPerson',
   summary: 'End all sessions of a person',
   access,
   input: { params: personParams },
@@ -91,7 +91,7 @@ const revokeSessions = defineRoute({
 const showCompany = defineRoute({
   method: 'GET',
   path: '/api/v1/company',
-  operationId: 'get-company',
+  operationId: 'getCompany',
   summary: 'The company of the caller',
   access: 'signedIn',
   output: { 200: companyView },
@@ -111,7 +111,7 @@ const showCompany = defineRoute({
 const addCompany = defineRoute({
   method: 'POST',
   path: '/api/v1/companies',
-  operationId: 'create-company',
+  operationId: 'createCompany',
   summary: 'Make a company and invite its first administrator',
   description: 'For the role `system_admin` only.',
   access: { scopes: ['admin'] },

@@ -21,7 +21,7 @@ const requireOidc = async ({ accounts }: AccountsDeps) => {
 const start = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/oidc',
-  operationId: 'start-oidc-sign-in',
+  operationId: 'startOidcSignIn',
   summary: 'Begin to sign in through the identity provider',
   description: 'Answers with the address to open; its state is in a cookie.',
   access: 'public',
@@ -53,7 +53,7 @@ const callbackRequest = (deps: AccountsDeps, query: Record<string, unknown>, req
 const callback = defineRoute({
   method: 'GET',
   path: `${authBasePath}/callback/${oidcProviderId}`,
-  operationId: 'finish-oidc-sign-in',
+  operationId: 'finishOidcSignIn',
   summary: 'Where the identity provider sends the browser back to',
   access: 'public',
   input: { query: z.record(z.string(), z.unknown()) },

@@ -9,7 +9,7 @@ const defineRoute = routeDefiner<AccountsDeps>();
 const signIn = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/second-factor',
-  operationId: 'sign-in-second-factor',
+  operationId: 'signInSecondFactor',
   summary: 'Finish signing in with a code',
   access: 'public',
   input: { body: secondFactorBody },
@@ -24,7 +24,7 @@ const signIn = defineRoute({
 const start = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/totp',
-  operationId: 'start-totp',
+  operationId: 'startTotp',
   summary: 'Set up an authenticator app',
   description: 'Answers with the address for the QR code and the backup codes; it counts after `/totp/confirm`.',
   access: 'signedIn',
@@ -36,7 +36,7 @@ const start = defineRoute({
 const confirm = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/totp/confirm',
-  operationId: 'confirm-totp',
+  operationId: 'confirmTotp',
   summary: 'Turn the second factor on with a first code',
   access: 'signedIn',
   input: { body: totpCodeBody },
@@ -48,7 +48,7 @@ const confirm = defineRoute({
 const disable = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/totp/disable',
-  operationId: 'disable-totp',
+  operationId: 'disableTotp',
   summary: 'Turn the second factor off',
   access: 'signedIn',
   input: { body: passwordBody },

@@ -199,7 +199,7 @@ describe('effective access', () => {
     expect(body.endpoints[0]).toEqual({
       method: 'POST',
       path: '/admin/api-keys',
-      operationId: 'create-api-key',
+      operationId: 'createApiKey',
       summary: 'Make an API key',
       scopes: ['admin'],
     });

@@ -30,7 +30,7 @@ const makerOf = (principal: CompanyPrincipal, request: RequestInfo): KeyMaker =>
 const create = defineRoute({
   method: 'POST',
   path: '/admin/api-keys',
-  operationId: 'create-api-key',
+  operationId: 'createApiKey',
   summary: 'Make an API key',
   description: 'The answer is the only place where the key itself ever appears. Nobody can grant a scope they lack.',
   access,
@@ -47,7 +47,7 @@ const create = defineRoute({
 const list = defineRoute({
   method: 'GET',
   path: '/admin/api-keys',
-  operationId: 'list-api-keys',
+  operationId: 'listApiKeys',
   summary: 'List the API keys of the company with their usage',
   access,
   input: { query: listQuery },
@@ -66,7 +66,7 @@ const list = defineRoute({
 const get = defineRoute({
   method: 'GET',
   path: '/admin/api-keys/:keyId',
-  operationId: 'get-api-key',
+  operationId: 'getApiKey',
   summary: 'Read one API key with its usage',
   access,
   input: { params: keyParams },
@@ -81,7 +81,7 @@ const get = defineRoute({
 const revoke = defineRoute({
   method: 'DELETE',
   path: '/admin/api-keys/:keyId',
-  operationId: 'revoke-api-key',
+  operationId: 'revokeApiKey',
   summary: 'Revoke an API key for good',
   description: 'From `revokedAt` on, every process refuses the key. Revoking a revoked key changes nothing.',
   access,
@@ -103,7 +103,7 @@ const revoke = defineRoute({
 const showEffectiveAccess = defineRoute({
   method: 'GET',
   path: '/admin/api-keys/:keyId/effective-access',
-  operationId: 'get-api-key-effective-access',
+  operationId: 'getApiKeyEffectiveAccess',
   summary: 'List the endpoints an API key may call',
   access,
   input: { params: keyParams },

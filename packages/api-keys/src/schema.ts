@@ -52,7 +52,7 @@ export const createBody = z.strictObject({
 });
 
 export const keyParams = z.strictObject({ keyId: keyIdParam });
-export const revokeBody = z.strictObject({ reason: line(500).optional() }).nullish();
+export const revokeBody = z.strictObject({ reason: line(500).optional() }).optional();
 export const listQuery = z.strictObject({
   ...pageQuery,
   environment: environment.optional(),

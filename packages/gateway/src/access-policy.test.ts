@@ -30,7 +30,7 @@ const probe = defineModule<null>({
     defineRoute({
       method,
       path: '/api/v1/probe',
-      operationId: `${method.toLowerCase()}-probe`,
+      operationId: `${method.toLowerCase()}Probe`,
       summary: 'Probe',
       access: { scopes: ['deliveries:replay', 'data:read'] },
       output: { 200: z.object({ kind: z.string(), companyId: z.string() }) },
