@@ -123,7 +123,8 @@ describe.each(routes.filter(isGuarded).map((route) => [nameOf(route), route] as 
   test.runIf(needsScopes(route))('refuses a key of too small scope with 403 and names the scopes', async () => {
     const problem = expectProblem(await send(keyWithoutScopes), 403) as Problem & { detail: string };
     expect(problem.code).toBe('auth.forbidden');
-    for (const scope of (typeof route.access === 'object' ? route.access.scopes : [])) expect(problem.detail).toContain(scope);
+    for (const scope of typeof route.access === 'object' ? route.access.scopes : [])
+      expect(problem.detail).toContain(scope);
   });
 
   test.runIf(parameterOf(route).length > 0)("answers another company's key as if the thing did not exist", async () => {
@@ -193,22 +194,30 @@ describe.each(routes.filter(withBody).map((route) => [nameOf(route), route] as c
 
 describe('no input whatever makes the hub fail', () => {
   test.each(routes.map((route) => [nameOf(route), route] as const))('%s', async (_name, route) => {
-    const word = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '0', '-1', 'null', '../..', "' or 1=1 --", '\u0000'));
+    const word = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('', '0', '-1', 'null', '../..', "' or 1=1 --", '\u0000'),
+    );
     await fc.assert(
-      fc.asyncProperty(word, fc.dictionary(fc.constantFrom('limit', 'cursor', 'from', 'to', 'status', 'partner'), word), fc.jsonValue(), async (id, query, body) => {
-        const path = route.path.replaceAll(/:(\w+)/g, () => encodeURIComponent(id.isWellFormed() ? id : '?'));
-        const search = Object.entries(query)
-          .filter(([, value]) => value.isWellFormed())
-          .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
-          .join('&');
-        const response = await hub.call(route.method as Method, `${path}?${search}`, {
-          ...(route.access === 'public' || route.access === 'signature' ? {} : { key: keyOfB }),
-          ...(withBody(route) || route.rawBody === true ? { headers: json, body: JSON.stringify(body) } : {}),
-        });
-        // 503 is /ready's honest word about a part that is down.
-        expect(route.path === '/ready' ? 0 : response.statusCode, response.body).toBeLessThan(500);
-        expect(response.body).not.toMatch(/\n\s+at |node_modules|postgres:\/\//);
-      }),
+      fc.asyncProperty(
+        word,
+        fc.dictionary(fc.constantFrom('limit', 'cursor', 'from', 'to', 'status', 'partner'), word),
+        fc.jsonValue(),
+        async (id, query, body) => {
+          const path = route.path.replaceAll(/:(\w+)/g, () => encodeURIComponent(id.isWellFormed() ? id : '?'));
+          const search = Object.entries(query)
+            .filter(([, value]) => value.isWellFormed())
+            .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+            .join('&');
+          const response = await hub.call(route.method as Method, `${path}?${search}`, {
+            ...(route.access === 'public' || route.access === 'signature' ? {} : { key: keyOfB }),
+            ...(withBody(route) || route.rawBody === true ? { headers: json, body: JSON.stringify(body) } : {}),
+          });
+          // 503 is /ready's honest word about a part that is down.
+          expect(route.path === '/ready' ? 0 : response.statusCode, response.body).toBeLessThan(500);
+          expect(response.body).not.toMatch(/\n\s+at |node_modules|postgres:\/\//);
+        },
+      ),
       { numRuns: 25 },
     );
   });

@@ -13,7 +13,11 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** The whole hub, composed as in production, on stores of this test's own; called by `inject`. */
 export const createTestHub = async () => {
-  const [database, redis, directory] = await Promise.all([createTestDatabase(), createTestRedis(), temporaryDirectory()]);
+  const [database, redis, directory] = await Promise.all([
+    createTestDatabase(),
+    createTestRedis(),
+    temporaryDirectory(),
+  ]);
   const log = createLogger({ level: 'silent' });
   const publicUrl = 'http://hub.test';
   const hub = await composeHub({
@@ -46,7 +50,14 @@ export const createTestHub = async () => {
         tx,
         hub,
         { ...by, scopes: null },
-        { name: 'k', environment: 'live', scopes: [...scopes], rateLimitPerMinute: 1_000_000, allowedIps: [], metadata: {} },
+        {
+          name: 'k',
+          environment: 'live',
+          scopes: [...scopes],
+          rateLimitPerMinute: 1_000_000,
+          allowedIps: [],
+          metadata: {},
+        },
       ),
     );
   const person = async (companyId: string, role: 'system_admin' | 'company_admin' | 'viewer' = 'company_admin') => {
@@ -56,7 +67,11 @@ export const createTestHub = async () => {
     );
     return { ...created, email };
   };
-  const call = (method: Method, url: string, options: { key?: string; headers?: Record<string, string>; body?: string | Buffer } = {}) =>
+  const call = (
+    method: Method,
+    url: string,
+    options: { key?: string; headers?: Record<string, string>; body?: string | Buffer } = {},
+  ) =>
     server.inject({
       method,
       url,
@@ -68,7 +83,10 @@ export const createTestHub = async () => {
       headers: { 'content-type': 'application/json', origin: publicUrl },
       body: JSON.stringify({ email, password }),
     });
-    const cookie = [response.headers['set-cookie'] ?? []].flat().map((text) => text.split(';', 1)[0]).join('; ');
+    const cookie = [response.headers['set-cookie'] ?? []]
+      .flat()
+      .map((text) => text.split(';', 1)[0])
+      .join('; ');
     const session = await call('GET', '/api/v1/auth/sessions', { headers: { cookie } });
     const sessionId = session.json<{ data: { id: string }[] }>().data[0]?.id ?? '';
     return { cookie, sessionId };

@@ -69,7 +69,16 @@ export const composeHub = async ({ settings, publicUrl, stores, log, onProgress 
     onError,
   });
   const apiKeys = createApiKeyVerifier({ db, changes, clock, metrics, onError });
-  const impactIn = await createImpactIn({ db, changes, crypto, clock, metrics, log, publicUrl, outbox: createOutbox({}) });
+  const impactIn = await createImpactIn({
+    db,
+    changes,
+    crypto,
+    clock,
+    metrics,
+    log,
+    publicUrl,
+    outbox: createOutbox({}),
+  });
 
   const routeTable: ApiKeysDeps['routeTable'][number][] = [];
   const modules: BoundModule[] = [];

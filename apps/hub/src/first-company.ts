@@ -3,7 +3,12 @@ import { createCompany, createPerson } from '@impact-hub/accounts';
 import { createApiKey } from '@impact-hub/api-keys';
 import type { ComposedHub } from './compose.ts';
 import { createEndpoint } from '@impact-hub/impact-in';
-import { confirmCredentials, readPendingCredentials, writePendingCredentials, type Credentials } from './credentials.ts';
+import {
+  confirmCredentials,
+  readPendingCredentials,
+  writePendingCredentials,
+  type Credentials,
+} from './credentials.ts';
 
 const companyName = 'First company';
 const adminEmail = 'admin@impact-hub.example';

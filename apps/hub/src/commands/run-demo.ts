@@ -29,7 +29,8 @@ const showMetrics = async (hub: HubClient): Promise<void> => {
   const text = await hub.getText('/metrics');
   say('\nMetrics:');
   for (const line of text.split('\n'))
-    if (/^(impact_in_deliveries_total|api_keys_usage_total|jobs_total|jobs_oldest_due_seconds)/.test(line)) say(`  ${line}`);
+    if (/^(impact_in_deliveries_total|api_keys_usage_total|jobs_total|jobs_oldest_due_seconds)/.test(line))
+      say(`  ${line}`);
 };
 
 /**
@@ -56,6 +57,9 @@ export const runDemo = async (environment: NodeJS.ProcessEnv, seed: string = ran
   say(textTable(rows));
   await showAuditTrail(hub, startedAt);
   await showMetrics(hub);
-  if (broken > 0) throw new StartError(`${broken} of ${rows.length - 1} requests did not end as they must; see the rows marked NOT OK.`);
+  if (broken > 0)
+    throw new StartError(
+      `${broken} of ${rows.length - 1} requests did not end as they must; see the rows marked NOT OK.`,
+    );
   say(`\nAll ${rows.length - 1} ended as they must.`);
 };

@@ -18,7 +18,7 @@ export const runSetup = async (environment: NodeJS.ProcessEnv): Promise<void> =>
   const stores = await openStores(settings, log, say);
   try {
     const hub = await composeHub({ settings, publicUrl, stores, log, onProgress: say });
-      const created = await createFirstCompany(hub, { dataDir: settings.HUB_DATA_DIR, baseUrl: publicUrl });
+    const created = await createFirstCompany(hub, { dataDir: settings.HUB_DATA_DIR, baseUrl: publicUrl });
     say(
       created
         ? `The first company was created; its keys and endpoints are in ${credentialsFile(settings.HUB_DATA_DIR)}.`

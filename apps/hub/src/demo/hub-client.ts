@@ -14,7 +14,8 @@ export const hubClient = ({ baseUrl, apiKey }: Credentials): HubClient => {
     const response = await fetch(`${baseUrl}${path}`, { headers: { 'x-api-key': apiKey } }).catch((cause: unknown) => {
       throw new StartError(`The hub does not answer at ${baseUrl}; start it with: npm start`, { cause });
     });
-    if (!response.ok) throw new StartError(`The hub answered ${response.status} to GET ${path}: ${await response.text()}`);
+    if (!response.ok)
+      throw new StartError(`The hub answered ${response.status} to GET ${path}: ${await response.text()}`);
     return response;
   };
   return {
@@ -24,7 +25,11 @@ export const hubClient = ({ baseUrl, apiKey }: Credentials): HubClient => {
 };
 
 /** Asks again until `isDone` or the time is up, and returns the last answer. */
-export const pollUntil = async <T>(ask: () => Promise<T>, isDone: (answer: T) => boolean, timeoutMs: number): Promise<T> => {
+export const pollUntil = async <T>(
+  ask: () => Promise<T>,
+  isDone: (answer: T) => boolean,
+  timeoutMs: number,
+): Promise<T> => {
   const deadlineMs = performance.now() + timeoutMs;
   for (;;) {
     const answer = await ask();

@@ -67,8 +67,7 @@ export async function* playPartners(
       `/api/v1/impact-in/receipts?endpointId=${endpoint.endpointId}&outcome=rejected&limit=50`,
     );
     const seen = new Set(data.map((receipt) => receipt.id));
-    const secret =
-      'secret' in endpoint ? endpoint.secret : await fetchAccessToken(`${baseUrl}/oauth/token`, endpoint);
+    const secret = 'secret' in endpoint ? endpoint.secret : await fetchAccessToken(`${baseUrl}/oauth/token`, endpoint);
     for (const fault of faultsOf(endpoint.scheme as never)) {
       const simulation = await simulatePartner(endpoint.url, fault, {
         partner: endpoint.partner as never,

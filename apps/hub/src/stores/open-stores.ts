@@ -44,7 +44,12 @@ const openRedis = async (settings: Settings, log: Logger, onProgress: Progress, 
   onProgress('starting Redis');
   const dataDir = join(settings.HUB_DATA_DIR, 'redis');
   const start = (first?: { port: number }) =>
-    startEmbeddedRedis({ dataDir, persistence: true, onProgress, ...(first === undefined ? {} : { port: first.port }) });
+    startEmbeddedRedis({
+      dataDir,
+      persistence: true,
+      onProgress,
+      ...(first === undefined ? {} : { port: first.port }),
+    });
   const running = await keepRunning(start, (err) =>
     log.error({ event: 'store.restarted', store: 'redis', err }, 'Redis ended; starting it again'),
   );
