@@ -47,7 +47,7 @@ create index audit_event_by_category on audit_event (company_id, category, at, i
 create index audit_event_by_actor on audit_event (company_id, actor_id, at, id);
 create index audit_event_by_resource on audit_event (company_id, resource_id, at, id) where resource_id is not null;
 create index audit_event_by_resource_type on audit_event (company_id, resource_type, at, id) where resource_type is not null;
-create index audit_event_by_request on audit_event (company_id, request_id) where request_id is not null;
+create index audit_event_by_request on audit_event (company_id, request_id, at, id) where request_id is not null;
 create index audit_event_by_severity on audit_event (company_id, severity, at, id) where severity <> 'info';
 create index audit_event_by_result on audit_event (company_id, result, at, id) where result <> 'success';
 

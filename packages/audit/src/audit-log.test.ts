@@ -1,5 +1,11 @@
 import { bindModule, newId } from '@impact-hub/core';
-import { controlledClock, createTestDatabase, createTestServer, keyPrincipal, type TestDatabase } from '@impact-hub/testkit';
+import {
+  controlledClock,
+  createTestDatabase,
+  createTestServer,
+  keyPrincipal,
+  type TestDatabase,
+} from '@impact-hub/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { actorOf, type AuditEvent } from './audit-event.ts';
 import { leafHash } from './leaf-hash.ts';

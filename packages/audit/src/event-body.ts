@@ -28,7 +28,9 @@ const maxUserAgentLength = 512;
 const requestOf = (request: NonNullable<AuditEvent['request']>): NonNullable<EventBody['request']> => ({
   id: request.id.toWellFormed(),
   ip: request.ip.toWellFormed(),
-  ...(request.userAgent === undefined ? {} : { userAgent: request.userAgent.slice(0, maxUserAgentLength).toWellFormed() }),
+  ...(request.userAgent === undefined
+    ? {}
+    : { userAgent: request.userAgent.slice(0, maxUserAgentLength).toWellFormed() }),
 });
 
 const idsOf = <T extends Record<string, string>>(value: T): T =>

@@ -1,5 +1,11 @@
 import { connectDatabase, connectSql, migrate, newId, readMigrations, type Sql } from '@impact-hub/core';
-import { createTestDatabase, migrationsDirectory, testLogins, withDatabase, type TestDatabase } from '@impact-hub/testkit';
+import {
+  createTestDatabase,
+  migrationsDirectory,
+  testLogins,
+  withDatabase,
+  type TestDatabase,
+} from '@impact-hub/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureAuditPartitions } from './audit-partitions.ts';
 import { recordAudit } from './record-audit.ts';

@@ -45,9 +45,14 @@ describe('audit partitions', () => {
     const companyId = newId();
     const at = new Date();
     await store.db.company(companyId, (tx) =>
-      recordAudit(tx, { type: 'test.event', category: 'data', actor: { kind: 'system', id: 'test' } }, { now: () => at, nowMs: () => at.getTime() }),
+      recordAudit(
+        tx,
+        { type: 'test.event', category: 'data', actor: { kind: 'system', id: 'test' } },
+        { now: () => at, nowMs: () => at.getTime() },
+      ),
     );
-    const [row] = await store.owner`select tableoid::regclass::text as name from audit_event where company_id = ${companyId}`;
+    const [row] =
+      await store.owner`select tableoid::regclass::text as name from audit_event where company_id = ${companyId}`;
     expect(row?.['name']).toBe(monthName(0));
   });
 
@@ -55,7 +60,11 @@ describe('audit partitions', () => {
     await asAuditOwner(`drop table ${monthName(1)}`);
     const at = new Date(`${monthName(1).slice(-7).replace('_', '-')}-15T00:00:00Z`);
     await store.db.system((tx) =>
-      recordAudit(tx, { type: 'test.event', category: 'data', actor: { kind: 'system', id: 'test' } }, { now: () => at, nowMs: () => at.getTime() }),
+      recordAudit(
+        tx,
+        { type: 'test.event', category: 'data', actor: { kind: 'system', id: 'test' } },
+        { now: () => at, nowMs: () => at.getTime() },
+      ),
     );
     expect(await ensureAuditPartitions(store.db)).toEqual([]);
     await expect(checkAuditPartitions(store.db)).rejects.toThrow(`audit partition ${monthName(1)} is missing`);

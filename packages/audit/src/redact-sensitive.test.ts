@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { isSensitiveName, redactString } from './redact-sensitive.ts';
 
-describe('redaction by name', () => {
-  it.each([
-    ...['secret', 'clientSecret', 'client_secret', 'CLIENT-SECRET', 'clientsecret', 'secretHash', 'password', 'newPassword'],
-    ...['token', 'accessToken', 'refresh_token', 'key', 'apiKey', 'apikey', 'API_KEY', 'X-Api-Key', 'privateKey', 'keys'],
-    ...['authorization', 'Set-Cookie', 'passphrase', 'totpSecret', 'credentials', 'JWTToken', 'keyMaterial'],
-  ])('hides %s', (name) => expect(isSensitiveName(name)).toBe(true));
+const hidden =
+  'secret clientSecret client_secret CLIENT-SECRET clientsecret secretHash password newPassword token accessToken ' +
+  'refresh_token key apiKey apikey API_KEY X-Api-Key privateKey keys authorization Set-Cookie passphrase totpSecret ' +
+  'credentials JWTToken keyMaterial';
+const shown =
+  'keyId secretId key_id tokenExpiresAt passwordChangedAt keyCount keyName oldSecretExpiresAt name monkey keyboard role ' +
+  'scopes tokenizer shipping …';
 
-  it.each([
-    ...['keyId', 'secretId', 'key_id', 'tokenExpiresAt', 'passwordChangedAt', 'keyCount', 'keyName', 'oldSecretExpiresAt'],
-    ...['name', 'monkey', 'keyboard', 'role', 'scopes', 'tokenizer', 'shipping', '', '…'],
-  ])('shows %s', (name) => expect(isSensitiveName(name)).toBe(false));
+describe('redaction by name', () => {
+  it.each(hidden.split(' '))('hides %s', (name) => expect(isSensitiveName(name)).toBe(true));
+  it.each(['', ...shown.split(' ')])('shows %s', (name) => expect(isSensitiveName(name)).toBe(false));
 });
 
 it('hides a key inside any text, and keeps the rest', () => {

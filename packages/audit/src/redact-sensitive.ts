@@ -2,16 +2,18 @@ import { redactText } from '@impact-hub/core';
 
 export const redacted = '[redacted]';
 
+const words = (list: string): ReadonlySet<string> => new Set(list.split(' '));
+
 /** A name with one of these words holds a secret … */
-const secretWords = new Set([
-  ...['secret', 'secrets', 'password', 'passwords', 'passwd', 'pwd', 'passphrase', 'key', 'keys', 'token', 'tokens'],
-  ...['credential', 'credentials', 'authorization', 'cookie', 'cookies', 'otp', 'pin', 'bearer', 'jwt'],
-]);
+const secretWords = words(
+  'secret secrets password passwords passwd pwd passphrase key keys token tokens credential credentials ' +
+    'authorization cookie cookies otp pin bearer jwt',
+);
 /** … unless it ends by saying that it is only something about the secret. */
-const aboutWords = new Set([
-  ...['id', 'ids', 'at', 'by', 'count', 'name', 'names', 'type', 'kind', 'state', 'status', 'version', 'environment'],
-  ...['seconds', 'ms', 'minutes', 'days', 'policy', 'length', 'scheme', 'expires', 'expiry', 'prefix'],
-]);
+const aboutWords = words(
+  'id ids at by count name names type kind state status version environment seconds ms minutes days policy length ' +
+    'scheme expires expiry prefix',
+);
 /** Names written as one word. */
 const secretEnding = /(secret|password|passwd|passphrase|token|apikey|privatekey|accesskey|credentials?)$/;
 

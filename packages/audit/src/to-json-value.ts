@@ -15,8 +15,10 @@ const isPlainObject = (value: object): value is Record<string, unknown> => {
 
 const fromObject = (value: object, path: string, depth: number): JsonValue => {
   if (depth >= maxDepth) return `[more than ${maxDepth} levels deep]`;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? refuse(path, 'an invalid date') : value.toISOString();
-  if (Array.isArray(value)) return value.map((item: unknown, index) => toJsonValue(item, `${path}/${index}`, depth + 1));
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? refuse(path, 'an invalid date') : value.toISOString();
+  if (Array.isArray(value))
+    return value.map((item: unknown, index) => toJsonValue(item, `${path}/${index}`, depth + 1));
   if (!isPlainObject(value)) return refuse(path, `a ${value.constructor?.name ?? 'special object'}`);
   // fromEntries defines own properties, so that a field named __proto__ stays a field.
   return Object.fromEntries(

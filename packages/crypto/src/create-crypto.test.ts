@@ -56,12 +56,25 @@ describe('createCrypto', () => {
   it('refuses every changed token, always with the same words', async () => {
     const token = await encrypt();
     await fc.assert(
-      fc.asyncProperty(fc.nat(token.length - 1), fc.string({ minLength: 1, maxLength: 1, unit: 'binary' }), async (at, char) => {
-        fc.pre(token[at] !== char);
-        await expect(decrypt(token.slice(0, at) + char + token.slice(at + 1))).rejects.toThrow(refusal);
-      }),
+      fc.asyncProperty(
+        fc.nat(token.length - 1),
+        fc.string({ minLength: 1, maxLength: 1, unit: 'binary' }),
+        async (at, char) => {
+          fc.pre(token[at] !== char);
+          await expect(decrypt(token.slice(0, at) + char + token.slice(at + 1))).rejects.toThrow(refusal);
+        },
+      ),
     );
-    for (const bad of [token.slice(0, -1), `${token}A`, `${token}=`, ` ${token}`, `${token}\n`, '', token.replace('.1.', '.01.'), token.toUpperCase()])
+    for (const bad of [
+      token.slice(0, -1),
+      `${token}A`,
+      `${token}=`,
+      ` ${token}`,
+      `${token}\n`,
+      '',
+      token.replace('.1.', '.01.'),
+      token.toUpperCase(),
+    ])
       await expect(decrypt(bad)).rejects.toThrow(refusal);
   });
 
@@ -94,16 +107,22 @@ describe('createCrypto', () => {
     const ciphertext = await encrypt();
     const otherCompany = newId();
     await store.owner`update crypto_key set company_id = ${otherCompany} where company_id = ${companyId}`;
-    await expect(openCrypto().decrypt({ companyId: otherCompany, purpose, context, ciphertext })).rejects.toThrow(KeyStoreError);
+    await expect(openCrypto().decrypt({ companyId: otherCompany, purpose, context, ciphertext })).rejects.toThrow(
+      KeyStoreError,
+    );
     await store.owner`update crypto_key set company_id = ${companyId}, version = 2 where company_id = ${otherCompany}`;
     const moved = ciphertext.replace('.1.', '.2.');
-    await expect(openCrypto().decrypt({ companyId, purpose, context, ciphertext: moved })).rejects.toThrow(KeyStoreError);
+    await expect(openCrypto().decrypt({ companyId, purpose, context, ciphertext: moved })).rejects.toThrow(
+      KeyStoreError,
+    );
   });
 
   it('says plainly that the root key is another one', async () => {
     const ciphertext = await encrypt();
     const attempt = openCrypto(randomBytes(32)).decrypt({ companyId, purpose, context, ciphertext });
-    await expect(attempt).rejects.toThrow(/wrapped by root key [0-9a-f]{16}, but this process has root key [0-9a-f]{16}/);
+    await expect(attempt).rejects.toThrow(
+      /wrapped by root key [0-9a-f]{16}, but this process has root key [0-9a-f]{16}/,
+    );
   });
 
   it('makes one key although many processes use it for the first time at once', async () => {
@@ -149,10 +168,12 @@ describe('createCrypto', () => {
   it('stays correct when the cache holds a single key', async () => {
     const small = openCrypto(rootKey, 1);
     const companies = Array.from({ length: 8 }, newId);
-    const seals = companies.flatMap((id) => [id, id]).map(async (id) => {
-      const ciphertext = await small.encrypt({ companyId: id, purpose, context, plaintext });
-      return small.decrypt({ companyId: id, purpose, context, ciphertext });
-    });
+    const seals = companies
+      .flatMap((id) => [id, id])
+      .map(async (id) => {
+        const ciphertext = await small.encrypt({ companyId: id, purpose, context, plaintext });
+        return small.decrypt({ companyId: id, purpose, context, ciphertext });
+      });
     for (const opened of await Promise.all(seals)) expect(opened).toEqual(plaintext);
   });
 

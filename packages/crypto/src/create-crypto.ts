@@ -31,10 +31,7 @@ export type Crypto = {
    * Starts a new key version; old ciphertext stays readable. Other processes follow within 30 s.
    * @param record runs in the rotating transaction, for the audit event
    */
-  rotateDataKey(
-    input: KeyScope,
-    record?: (tx: Tx, rotated: KeyVersion) => Promise<unknown>,
-  ): Promise<KeyVersion>;
+  rotateDataKey(input: KeyScope, record?: (tx: Tx, rotated: KeyVersion) => Promise<unknown>): Promise<KeyVersion>;
   /** Erases all keys held in memory; the next call loads them again. */
   close(): void;
 };
@@ -111,7 +108,10 @@ export const createCrypto = (options: CryptoOptions): Crypto => {
     encrypt: async (input) => {
       const scope = keyScope(input);
       return withActiveKey(scope, ({ key, id }) =>
-        formatToken(id, xaesSeal(key, randomBytes(nonceBytes), associatedData(scope, id, input.context), input.plaintext)),
+        formatToken(
+          id,
+          xaesSeal(key, randomBytes(nonceBytes), associatedData(scope, id, input.context), input.plaintext),
+        ),
       );
     },
     decrypt: async (input) => open(keyScope(input), input.context, parseToken(input.ciphertext)),

@@ -17,7 +17,12 @@ describe('the key cache', () => {
     const clock = controlledClock();
     const cache = createKeyCache(clock, 2);
     const keys = [held(), held(), held(), held(), held()];
-    const put = (index: number) => cache.use(`k${index}`, async () => keys[index], () => true);
+    const put = (index: number) =>
+      cache.use(
+        `k${index}`,
+        async () => keys[index],
+        () => true,
+      );
     await put(0);
     await put(1);
     await put(2);
@@ -50,17 +55,51 @@ describe('the key cache', () => {
   it('does not keep the answer of a load that began before the key was forgotten', async () => {
     const cache = createKeyCache(controlledClock(), 10);
     let finish: (key: HeldKey) => void = () => undefined;
-    const slow = cache.use('k', () => new Promise<HeldKey>((resolve) => (finish = resolve)), (key) => key.id.version);
+    const slow = cache.use(
+      'k',
+      () => new Promise<HeldKey>((resolve) => (finish = resolve)),
+      (key) => key.id.version,
+    );
     cache.forget('k');
     finish(held());
     expect(await slow).toBe(1);
     const fresh: HeldKey = { ...held(), id: { kid: held().id.kid, version: 2 } };
-    expect(await cache.use('k', async () => fresh, (key) => key.id.version)).toBe(2);
+    expect(
+      await cache.use(
+        'k',
+        async () => fresh,
+        (key) => key.id.version,
+      ),
+    ).toBe(2);
   });
 
   it('does not remember that a key is missing', async () => {
     const cache = createKeyCache(controlledClock(), 10);
-    expect(await cache.use('k', async () => undefined, () => 1)).toBeUndefined();
-    expect(await cache.use('k', async () => held(), () => 1)).toBe(1);
+    expect(
+      await cache.use(
+        'k',
+        async () => undefined,
+        () => 1,
+      ),
+    ).toBeUndefined();
+    expect(
+      await cache.use(
+        'k',
+        async () => held(),
+        () => 1,
+      ),
+    ).toBe(1);
+  });
+
+  it('never hands out the zeros of a key that was pushed out while its user was waiting', async () => {
+    const cache = createKeyCache(controlledClock(), 1);
+    let loads = 0;
+    const load = async () => {
+      loads += 1;
+      return held();
+    };
+    const firstBytes = await Promise.all(['a', 'b', 'c'].map((name) => cache.use(name, load, ({ key }) => key[0])));
+    expect(firstBytes).toEqual([7, 7, 7]);
+    expect(loads).toBeGreaterThan(3);
   });
 });

@@ -14,6 +14,7 @@ const purposeName = /^[a-z][a-z0-9_.]{0,63}$/;
 export const keyScope = (input: KeyScope): KeyScope => {
   const companyId = input.companyId.toLowerCase();
   if (!uuid.test(companyId)) throw new TypeError('companyId must be a UUID');
-  if (!purposeName.test(input.purpose)) throw new TypeError(`purpose ${JSON.stringify(input.purpose)} must match ${purposeName}`);
+  if (!purposeName.test(input.purpose))
+    throw new TypeError(`purpose ${JSON.stringify(input.purpose)} must match ${purposeName}`);
   return { companyId, purpose: input.purpose };
 };
