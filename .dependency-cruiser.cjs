@@ -11,11 +11,14 @@ const ladder = {
   testkit: ['core', 'embedded-stores'],
 };
 
+/** Tests, and the arrangement that a package's tests share, may use the testkit. */
+const tests = '(\\.test|/test-[^/]+)\\.ts$';
+
 const onlyAllowed = Object.entries(ladder).map(([name, allowed]) => ({
   name: `ladder-${name}`,
   severity: 'error',
   comment: `packages/${name} may import ${allowed.length > 0 ? allowed.join(', ') : 'no other package'}`,
-  from: { path: `^packages/${name}/`, pathNot: '\\.test\\.ts$' },
+  from: { path: `^packages/${name}/`, pathNot: tests },
   to: { path: '^packages/', pathNot: [`^packages/${name}/`, ...allowed.map((other) => `^packages/${other}/`)] },
 }));
 
@@ -47,7 +50,7 @@ module.exports = {
     {
       name: 'testkit-only-in-tests',
       severity: 'error',
-      from: { path: '^(packages/(?!testkit)|apps/)', pathNot: '\\.test\\.ts$' },
+      from: { path: '^(packages/(?!testkit)|apps/)', pathNot: tests },
       to: { path: '^packages/testkit/' },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
