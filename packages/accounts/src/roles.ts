@@ -28,7 +28,7 @@ export const roleScopes = (role: Role, catalogue: ScopeCatalogue): ReadonlySet<s
   new Set(Object.keys(catalogue).filter((scope) => grants[role].some((grant) => grantCovers(grant, scope))));
 
 /** Whether a text names a role. */
-export const isRole = (text: string): text is Role => (roles as readonly string[]).includes(text);
+const isRole = (text: string): text is Role => (roles as readonly string[]).includes(text);
 
 /**
  * Whether the caller may give, change or take away a role: a person up to their own, a key up to the scopes it holds

@@ -16,7 +16,7 @@ import type { Role } from './roles.ts';
 import type { OidcSettings } from './sign-in/create-better-auth.ts';
 
 /** Arrangement shared by this package's tests: its routes on a real server, database and better-auth. */
-export const testCatalogue = {
+const testCatalogue = {
   admin: 'Administer.',
   'people:manage': 'Manage people.',
   'deliveries:read': 'See deliveries.',

@@ -27,7 +27,7 @@ const metadata = z
 const keyIdParam = z.string().regex(/^[0-9A-Za-z]{12}$/, 'Must be the 12-character key id.');
 const environment = z.enum(['live', 'test']);
 const scope = z.string().regex(/^[a-z_]+(?::[a-z_]+)?$/, 'Must be a scope such as `deliveries:read`.');
-export const apiKeyStatuses = ['active', 'disabled', 'expired', 'revoked'] as const;
+const apiKeyStatuses = ['active', 'disabled', 'expired', 'revoked'] as const;
 
 export const createBody = z.strictObject({
   name: line(100).describe('What the key is for.'),

@@ -20,12 +20,7 @@ type NewPerson = {
 const credentialProvider = { providerId: 'credential', issuer: 'local:credential' };
 
 /** Gives a person a password of their own. @param tx a system transaction */
-export const setFirstPassword = async (
-  tx: Tx,
-  deps: { clock: Clock },
-  personId: string,
-  password: string,
-): Promise<void> => {
+const setFirstPassword = async (tx: Tx, deps: { clock: Clock }, personId: string, password: string): Promise<void> => {
   const now = deps.clock.now();
   await tx.orm.insert(signInAccount).values({
     id: newId(),

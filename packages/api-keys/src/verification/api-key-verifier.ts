@@ -10,8 +10,8 @@ import { readStoredKey, type StoredKey } from './read-stored-key.ts';
 import { createUsageRecorder, type Usage } from './usage-recorder.ts';
 import { createVerificationMetrics, type RefusalReason } from './verification-metrics.ts';
 
-export type AcceptedKey = { valid: true; principal: ApiKeyPrincipal; apiKeyId: string; rateLimitPerMinute: number };
-export type RefusedKey = { valid: false; reason: RefusalReason; retryAfterSeconds?: number };
+type AcceptedKey = { valid: true; principal: ApiKeyPrincipal; apiKeyId: string; rateLimitPerMinute: number };
+type RefusedKey = { valid: false; reason: RefusalReason; retryAfterSeconds?: number };
 export type VerifyResult = AcceptedKey | RefusedKey;
 
 export type ApiKeyVerifier = {

@@ -1,7 +1,7 @@
 import type { StoredKey } from './read-stored-key.ts';
 
 /** A read and whether it may be remembered: false when the key changed after the read had begun. */
-export type KeyRead = { key: StoredKey | null; isFresh(): boolean };
+type KeyRead = { key: StoredKey | null; isFresh(): boolean };
 
 export type KeyReader = {
   read(keyId: string, options: { join: boolean }): Promise<KeyRead>;
