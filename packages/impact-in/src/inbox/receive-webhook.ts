@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { currentTraceparent, newId, type Clock } from '@impact-hub/core';
 import type { Endpoint } from '../endpoints/endpoint.ts';
 import type { EndpointDirectory } from '../endpoints/endpoint-directory.ts';
+import type { MatchedSecrets } from '../endpoints/note-matched-secrets.ts';
 import { partnerOf } from '../partners/partner-of.ts';
 import { readEvent, type BodyRead } from '../partners/read-event.ts';
 import { endpointPaused, inboxUnavailable, notAuthentic } from '../problems.ts';
 import type { PartnerName } from '../verification/profile.ts';
 import type { Verified } from '../verification/verify-webhook.ts';
-import type { RejectionReason } from './authenticate.ts';
 import { findSender } from './find-sender.ts';
 import { InboxUnavailable, UnstorableRow } from './inbox-errors.ts';
 import type { Inbox } from './open-inbox.ts';
@@ -15,7 +15,13 @@ import type { AuthenticReceiptRow, ReceiptRow, StoredReceipt } from './receipt-r
 import { maxRejectedBodyBytes } from './record-rejected.ts';
 import { sealRequest } from './seal-request.ts';
 
-export type ReceiveDeps = { endpoints: EndpointDirectory; inbox: Inbox; clock: Clock; publicUrl: string };
+export type ReceiveDeps = {
+  endpoints: EndpointDirectory;
+  matchedSecrets: MatchedSecrets;
+  inbox: Inbox;
+  clock: Clock;
+  publicUrl: string;
+};
 
 export type Webhook = {
   partner: PartnerName;
@@ -144,6 +150,7 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
     answered('paused');
     throw endpointPaused({ headers: retryAfter(pausedRetryAfterSeconds) });
   }
+  deps.matchedSecrets.note(sender.verified.secretId, clock.nowMs());
   try {
     const stored = await commit(inbox, authenticRow(webhook, sender.endpoint, sender.verified, arrivedAtMs));
     request.log['receiptId'] = stored.receiptId;
@@ -155,5 +162,3 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
     throw inboxUnavailable({ headers: soon(), cause: error, context: { fault } });
   }
 };
-
-export type { RejectionReason };

@@ -1,0 +1,63 @@
+import type { ChangeFeed, Clock, Database, Logger, MetricsRegistry, Outbox, Sql } from '@impact-hub/core';
+import type { Crypto } from '@impact-hub/crypto';
+import type { ImpactInDeps } from './deps.ts';
+import { openEndpointDirectory } from './endpoints/endpoint-directory.ts';
+import { createEndpointLoader } from './endpoints/load-endpoints.ts';
+import { createMatchedSecrets } from './endpoints/note-matched-secrets.ts';
+import type { GroupCommitLimits } from './inbox/group-commit.ts';
+import { openInbox } from './inbox/open-inbox.ts';
+import { createReceiptDays } from './inbox/receipt-days.ts';
+
+export type ImpactInOptions = {
+  db: Database;
+  changes: Pick<ChangeFeed, 'subscribe'>;
+  crypto: Crypto;
+  clock: Clock;
+  metrics: MetricsRegistry;
+  log: Pick<Logger, 'warn'>;
+  publicUrl: string;
+  outbox: Outbox;
+  /**
+   * A pool of the system role for the receipts alone, at least six connections, so that no other work can delay an
+   * acknowledgement; default `db.systemSql`.
+   */
+  ingestSql?: Sql;
+  inboxLimits?: Partial<GroupCommitLimits>;
+};
+
+export type ImpactIn = {
+  deps: ImpactInDeps;
+  /** Commits what was taken and ends; call it after the server has stopped. */
+  stop(): Promise<void>;
+};
+
+/** Opens the inbox and loads the endpoints; resolves when webhooks can be received. */
+export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn> => {
+  const { db, crypto, clock, outbox, log } = options;
+  const onError = (event: string) => (err: unknown) => log.warn({ event, err }, event);
+  const ingestSql = options.ingestSql ?? db.systemSql;
+  const loader = createEndpointLoader({
+    sql: db.systemSql,
+    crypto,
+    clock,
+    onSecretUnreadable: (secretId, err) => log.warn({ event: 'impact_in.secret_unreadable', secretId, err }, 'a secret cannot be opened'),
+  });
+  const endpoints = await openEndpointDirectory({ loader, changes: options.changes, onError: onError('impact_in.endpoints_not_loaded') });
+  const matchedSecrets = createMatchedSecrets(db.systemSql, onError('impact_in.matched_secrets_not_written'));
+  const inbox = await openInbox({
+    sql: ingestSql,
+    registry: options.metrics,
+    onError: onError('impact_in.flush_failed'),
+    ...(options.inboxLimits === undefined ? {} : { limits: options.inboxLimits }),
+  });
+  // Not being able to is no reason to refuse to start: the DEFAULT partition takes the rows.
+  await createReceiptDays(db.systemSql).catch(onError('impact_in.receipt_days_not_created'));
+  return {
+    deps: { db, crypto, outbox, clock, publicUrl: options.publicUrl.replace(/\/+$/, ''), endpoints, matchedSecrets, inbox },
+    stop: async () => {
+      await inbox.stop();
+      await matchedSecrets.stop();
+      await endpoints.stop();
+    },
+  };
+};

@@ -1,0 +1,71 @@
+import type { Cursor, Tx } from '@impact-hub/core';
+import { and, asc, desc, eq, getTableColumns, gte, lt, sql } from 'drizzle-orm';
+import { impactInAttempt, impactInDelivery, type AttemptRow, type DeliveryRow } from '../tables.ts';
+
+export type Delivery = Omit<DeliveryRow, 'companyId' | 'entityKey'>;
+
+export type DeliveryFilter = {
+  partner?: DeliveryRow['partner'] | undefined;
+  status?: DeliveryRow['status'] | undefined;
+  direction?: DeliveryRow['direction'] | undefined;
+  endpointId?: string | undefined;
+  eventId?: string | undefined;
+  correlationId?: string | undefined;
+  from?: Date | undefined;
+  to?: Date | undefined;
+};
+
+const { companyId: _companyId, entityKey: _entityKey, ...columns } = getTableColumns(impactInDelivery);
+
+export const selectDeliveries = (
+  tx: Tx,
+  filter: DeliveryFilter,
+  page: { cursor: Cursor | undefined; limit: number },
+): Promise<Delivery[]> => {
+  const d = impactInDelivery;
+  const { cursor } = page;
+  return tx.orm
+    .select(columns)
+    .from(d)
+    .where(
+      and(
+        eq(d.companyId, tx.companyId ?? ''),
+        filter.partner === undefined ? undefined : eq(d.partner, filter.partner),
+        filter.status === undefined ? undefined : eq(d.status, filter.status),
+        filter.direction === undefined ? undefined : eq(d.direction, filter.direction),
+        filter.endpointId === undefined ? undefined : eq(d.endpointId, filter.endpointId),
+        filter.eventId === undefined ? undefined : eq(d.eventId, filter.eventId),
+        filter.correlationId === undefined ? undefined : eq(d.correlationId, filter.correlationId),
+        filter.from === undefined ? undefined : gte(d.receivedAt, filter.from),
+        filter.to === undefined ? undefined : lt(d.receivedAt, filter.to),
+        cursor === undefined
+          ? undefined
+          : sql`(${d.receivedAt}, ${d.id}) < (${new Date(cursor.atMs).toISOString()}::timestamptz, ${cursor.id}::uuid)`,
+      ),
+    )
+    .orderBy(desc(d.receivedAt), desc(d.id))
+    .limit(page.limit + 1);
+};
+
+export const findDelivery = async (tx: Tx, id: string): Promise<(Delivery & { attemptLog: AttemptRow[] }) | undefined> => {
+  const [delivery] = await tx.orm.select(columns).from(impactInDelivery).where(eq(impactInDelivery.id, id));
+  if (delivery === undefined) return undefined;
+  const attemptLog = await tx.orm
+    .select()
+    .from(impactInAttempt)
+    .where(eq(impactInAttempt.deliveryId, id))
+    .orderBy(asc(impactInAttempt.number));
+  return { ...delivery, attemptLog };
+};
+
+export type Count = { partner: string; kind: string; count: number };
+
+/** Deliveries by partner and status, and receipts by partner and outcome, of `[from, to)`. */
+export const countTraffic = async (tx: Tx, from: Date, to: Date): Promise<{ deliveries: Count[]; receipts: Count[] }> => ({
+  deliveries: await tx.sql<Count[]>`
+    select partner, status as kind, count(*)::int as count from impact_in_delivery
+    where company_id = ${tx.companyId} and received_at >= ${from} and received_at < ${to} group by partner, status`,
+  receipts: await tx.sql<Count[]>`
+    select partner, outcome as kind, count(*)::int as count from impact_in_receipt
+    where company_id = ${tx.companyId} and received_at >= ${from} and received_at < ${to} group by partner, outcome`,
+});

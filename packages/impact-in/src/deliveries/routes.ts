@@ -1,0 +1,111 @@
+import { coreProblems, decodeCursor, routeDefiner, toPage } from '@impact-hub/core';
+import type { ImpactInDeps } from '../deps.ts';
+import { deliveryNotFound, receiptNotFound } from '../problems.ts';
+import { countTraffic, findDelivery, selectDeliveries } from './delivery-repository.ts';
+import { findReceipt, selectReceipts } from './receipt-repository.ts';
+import {
+  deliveryDetail,
+  deliveryListQuery,
+  deliveryPage,
+  deliveryParams,
+  receiptListQuery,
+  receiptPage,
+  receiptParams,
+  receiptView,
+  statsQuery,
+  statsView,
+} from './schema.ts';
+import { trafficStats } from './traffic-stats.ts';
+
+const defineRoute = routeDefiner<ImpactInDeps>();
+const access = { scopes: ['deliveries:read'] } as const;
+
+const byReceipt = (row: { receivedAt: Date; id: string }) => ({ atMs: row.receivedAt.getTime(), id: row.id });
+
+const listDeliveries = defineRoute({
+  method: 'GET',
+  path: '/api/v1/impact-in/deliveries',
+  operationId: 'list-deliveries',
+  summary: 'List deliveries, newest first',
+  description: 'A webhook appears here once it is processed, usually within a second; its receipt is there at once.',
+  access,
+  input: { query: deliveryListQuery },
+  output: { 200: deliveryPage },
+  handler: async ({ input: { query }, principal, deps }) => {
+    const { limit, cursor: cursorText, ...filter } = query;
+    const cursor = cursorText === undefined ? undefined : decodeCursor(cursorText);
+    const rows = await deps.db.company(principal.companyId, (tx) => selectDeliveries(tx, filter, { cursor, limit }));
+    return toPage(rows, limit, byReceipt);
+  },
+});
+
+const getDelivery = defineRoute({
+  method: 'GET',
+  path: '/api/v1/impact-in/deliveries/:id',
+  operationId: 'get-delivery',
+  summary: 'Read one delivery with its attempts',
+  access,
+  input: { params: deliveryParams },
+  output: { 200: deliveryDetail },
+  handler: async ({ input, principal, deps }) => {
+    const found = await deps.db.company(principal.companyId, (tx) => findDelivery(tx, input.params.id));
+    if (found === undefined) throw deliveryNotFound();
+    return found;
+  },
+});
+
+const listReceipts = defineRoute({
+  method: 'GET',
+  path: '/api/v1/impact-in/receipts',
+  operationId: 'list-receipts',
+  summary: 'List everything that arrived, refused and repeated requests included, newest first',
+  access,
+  input: { query: receiptListQuery },
+  output: { 200: receiptPage },
+  handler: async ({ input: { query }, principal, deps }) => {
+    const { limit, cursor: cursorText, ...filter } = query;
+    const cursor = cursorText === undefined ? undefined : decodeCursor(cursorText);
+    const rows = await deps.db.company(principal.companyId, (tx) => selectReceipts(tx, filter, { cursor, limit }));
+    return toPage(rows, limit, byReceipt);
+  },
+});
+
+const getReceipt = defineRoute({
+  method: 'GET',
+  path: '/api/v1/impact-in/receipts/:id',
+  operationId: 'get-receipt',
+  summary: 'Read one receipt, without its encrypted contents',
+  access,
+  input: { params: receiptParams },
+  output: { 200: receiptView },
+  handler: async ({ input, principal, deps }) => {
+    const found = await deps.db.company(principal.companyId, (tx) => findReceipt(tx, input.params.id));
+    if (found === undefined) throw receiptNotFound();
+    return found;
+  },
+});
+
+const dayMs = 86_400_000;
+const maxRangeDays = 92;
+
+const getStats = defineRoute({
+  method: 'GET',
+  path: '/api/v1/impact-in/stats',
+  operationId: 'get-impact-in-stats',
+  summary: 'Count deliveries by status and receipts by outcome',
+  access,
+  input: { query: statsQuery },
+  output: { 200: statsView },
+  handler: async ({ input: { query }, principal, deps }) => {
+    const to = query.to ?? new Date(deps.clock.nowMs() + 1_000);
+    const from = query.from ?? new Date(to.getTime() - dayMs);
+    if (!(from < to && to.getTime() - from.getTime() <= maxRangeDays * dayMs))
+      throw coreProblems.requestInvalid({
+        detail: `The range from ${from.toISOString()} to ${to.toISOString()} is not usable.`,
+        errors: [{ pointer: '/query/from', detail: `Must be before \`to\`, and at most ${maxRangeDays} days.` }],
+      });
+    return trafficStats({ from, to }, await deps.db.company(principal.companyId, (tx) => countTraffic(tx, from, to)));
+  },
+});
+
+export const deliveryRoutes = [listDeliveries, getDelivery, listReceipts, getReceipt, getStats];

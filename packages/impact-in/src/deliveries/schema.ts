@@ -1,0 +1,97 @@
+import { pageQuery } from '@impact-hub/core';
+import { z } from 'zod';
+import { partnerName } from '../endpoints/schema.ts';
+import { deliveryOutcomes, deliveryStatuses, receiptOutcomes } from '../tables.ts';
+
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values, { error: `must be one of ${values.join(', ')}` });
+
+const moment = z.iso
+  .datetime({ offset: true, error: 'must be an ISO 8601 date and time with an offset or Z' })
+  .transform((text) => new Date(text))
+  .refine((at) => at.getUTCFullYear() >= 1970 && at.getUTCFullYear() < 2200, 'must lie between the years 1970 and 2200');
+const searchText = z.string().min(1, 'must not be empty').max(256, 'must be at most 256 characters').regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
+
+const common = {
+  ...pageQuery,
+  partner: partnerName.optional(),
+  endpointId: z.uuid('must be the id of an endpoint').optional(),
+  eventId: searchText.optional().describe("The partner's id of the event."),
+  correlationId: searchText.optional().describe('What the event reports on, such as a transaction id.'),
+  from: moment.optional().describe('Received at or after.'),
+  to: moment.optional().describe('Received before.'),
+};
+
+export const deliveryListQuery = z.strictObject({
+  ...common,
+  status: oneOf(deliveryStatuses).optional(),
+  direction: oneOf(['inbound', 'outbound']).optional(),
+});
+export const receiptListQuery = z.strictObject({ ...common, outcome: oneOf(receiptOutcomes).optional() });
+export const statsQuery = z.strictObject({
+  from: moment.optional().describe('Default: 24 hours before `to`.'),
+  to: moment.optional().describe('Default: now.'),
+});
+export const deliveryParams = z.strictObject({ id: z.uuid('must be the id of a delivery') });
+export const receiptParams = z.strictObject({ id: z.uuid('must be the id of a receipt') });
+
+const status = z.enum(deliveryStatuses);
+
+export const deliveryView = z.object({
+  id: z.uuid().describe('Of an inbound delivery: the id of its receipt.'),
+  direction: z.enum(['inbound', 'outbound']),
+  partner: partnerName,
+  endpointId: z.uuid().nullable(),
+  eventId: z.string().nullable(),
+  eventType: z.string(),
+  correlationId: z.string().nullable(),
+  status: status.describe('Where it stands; an open one (pending, retrying) is settled by later events of the same correlation.'),
+  reported: status.nullable().describe('What this event itself reported; null until it is processed.'),
+  outcome: z.enum(deliveryOutcomes).describe(
+    'applied: the newest event of its correlation when processed; superseded: a newer one came first; waiting: processing will be tried again; dead: it was given up.',
+  ),
+  attempts: z.int().describe('Attempts at processing or sending so far.'),
+  occurredAt: z.date().nullable(),
+  receivedAt: z.date(),
+  processedAt: z.date().nullable(),
+  settledBy: z.uuid().nullable().describe('The later delivery that settled this one.'),
+  lastError: z.string().nullable(),
+  updatedAt: z.date(),
+});
+export const deliveryPage = z.object({ data: z.array(deliveryView), nextCursor: z.string().nullable() });
+export const deliveryDetail = deliveryView.extend({
+  attemptLog: z.array(
+    z.object({ number: z.int(), result: z.enum(['success', 'failure']), error: z.string().nullable(), at: z.date() }),
+  ),
+});
+
+export const receiptView = z.object({
+  id: z.uuid(),
+  receivedAt: z.date(),
+  endpointId: z.uuid(),
+  partner: partnerName,
+  outcome: z.enum(receiptOutcomes),
+  reason: z.string().nullable().describe('Why it was rejected or quarantined.'),
+  eventId: z.string().nullable(),
+  eventType: z.string().nullable(),
+  correlationId: z.string().nullable(),
+  secretId: z.string().nullable().describe('The secret, or OAuth client, that proved who sent it.'),
+  requestId: z.string(),
+  originalId: z.uuid().nullable().describe('Of a duplicate or conflict: the receipt that had the event first.'),
+  bodyBytes: z.int(),
+  latencyMs: z.number().describe('From arrival until the receipt went to the database.'),
+});
+export const receiptPage = z.object({ data: z.array(receiptView), nextCursor: z.string().nullable() });
+
+const counts = z.record(z.string(), z.int());
+export const statsView = z.object({
+  from: z.date(),
+  to: z.date(),
+  deliveries: z.object({ total: z.int(), byStatus: counts, byPartner: z.record(z.string(), counts) }),
+  receipts: z.object({
+    total: z.int(),
+    byOutcome: counts,
+    byPartner: z.record(z.string(), counts),
+    acceptedRatio: z.number().nullable().describe('Share of receipts that were authentic and readable; null without any.'),
+  }),
+});

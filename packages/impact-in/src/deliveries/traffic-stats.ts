@@ -1,0 +1,37 @@
+import type { z } from 'zod';
+import { receiptOutcomes, deliveryStatuses } from '../tables.ts';
+import { partnerNames } from '../verification/profile.ts';
+import type { Count } from './delivery-repository.ts';
+import type { statsView } from './schema.ts';
+
+const tally = (counts: readonly Count[], kinds: readonly string[]) => {
+  const sum = (matches: (count: Count) => boolean): number =>
+    counts.filter(matches).reduce((total, { count }) => total + count, 0);
+  const byKind = (matches: (count: Count) => boolean) =>
+    Object.fromEntries(kinds.map((kind) => [kind, sum((count) => count.kind === kind && matches(count))]));
+  return {
+    total: sum(() => true),
+    byKind: byKind(() => true),
+    byPartner: Object.fromEntries(partnerNames.map((partner) => [partner, byKind((count) => count.partner === partner)])),
+  };
+};
+
+/** Sums the counts up for the API. A repeated event was taken well, so only rejections and quarantine lower the ratio. */
+export const trafficStats = (
+  range: { from: Date; to: Date },
+  counts: { deliveries: readonly Count[]; receipts: readonly Count[] },
+): z.output<typeof statsView> => {
+  const deliveries = tally(counts.deliveries, deliveryStatuses);
+  const receipts = tally(counts.receipts, receiptOutcomes);
+  const bad = (receipts.byKind['rejected'] ?? 0) + (receipts.byKind['quarantined'] ?? 0);
+  return {
+    ...range,
+    deliveries: { total: deliveries.total, byStatus: deliveries.byKind, byPartner: deliveries.byPartner },
+    receipts: {
+      total: receipts.total,
+      byOutcome: receipts.byKind,
+      byPartner: receipts.byPartner,
+      acceptedRatio: receipts.total === 0 ? null : (receipts.total - bad) / receipts.total,
+    },
+  };
+};

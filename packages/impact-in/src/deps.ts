@@ -1,0 +1,18 @@
+import type { Clock, Database, Outbox } from '@impact-hub/core';
+import type { Crypto } from '@impact-hub/crypto';
+import type { EndpointDirectory } from './endpoints/endpoint-directory.ts';
+import type { MatchedSecrets } from './endpoints/note-matched-secrets.ts';
+import type { Inbox } from './inbox/open-inbox.ts';
+
+/** What the domain's routes, jobs and schedules need; made by `createImpactIn`. */
+export type ImpactInDeps = {
+  db: Database;
+  crypto: Crypto;
+  outbox: Outbox;
+  clock: Clock;
+  /** Without a slash at the end; the addresses of receivers and the issuer of tokens are made from it. */
+  publicUrl: string;
+  endpoints: EndpointDirectory;
+  matchedSecrets: MatchedSecrets;
+  inbox: Inbox;
+};

@@ -1,0 +1,59 @@
+import { pageQuery } from '@impact-hub/core';
+import { z } from 'zod';
+import { secretKinds } from '../tables.ts';
+import { partnerNames, profiles, type SchemeName } from '../verification/profile.ts';
+import { isNetwork } from './allowed-networks.ts';
+
+export const partnerName = z.enum(partnerNames, { error: `must be one of ${partnerNames.join(', ')}` });
+const schemeNames = Object.keys(profiles) as [SchemeName, ...SchemeName[]];
+
+const plainText = (max: number) =>
+  z.string().trim().regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters').min(1, 'must not be empty').max(max, `must be at most ${max} characters`);
+
+export const createEndpointBody = z.strictObject({
+  partner: partnerName,
+  name: plainText(100).describe('For people.'),
+  scheme: z.enum(schemeNames, { error: `must be one of ${schemeNames.join(', ')}` }).optional().describe("How requests are authenticated; default is the partner's own."),
+  hint: plainText(200).optional().describe('The account the partner names in its payloads (organization_id, projectId); needed for the address without an endpoint id.'),
+  toleranceSeconds: z.int().min(30).max(900).default(300).describe('Accepted distance of the signed timestamp from now, in both directions.'),
+  bodyLimitBytes: z.int().min(1_024).max(1_048_576).default(262_144),
+  allowedNetworks: z.array(z.string().refine(isNetwork, 'must be an IP address or a network in CIDR notation')).min(1).max(100).optional().describe('Networks that may send; anyone when left out.'),
+});
+export type CreateEndpointInput = z.input<typeof createEndpointBody>;
+
+export const endpointView = z.object({
+  id: z.uuid(),
+  partner: partnerName,
+  name: z.string(),
+  scheme: z.string(),
+  state: z.enum(['active', 'paused']),
+  hint: z.string().nullable(),
+  toleranceSeconds: z.int(),
+  bodyLimitBytes: z.int(),
+  allowedNetworks: z.array(z.string()).nullable(),
+  url: z.string().describe('Where the partner sends its webhooks.'),
+  tokenUrl: z.string().optional().describe('Where the partner gets access tokens (OAuth schemes).'),
+  clientId: z.string().optional(),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+  secrets: z.array(
+    z.object({
+      id: z.uuid(),
+      kind: z.enum(secretKinds),
+      state: z.enum(['active', 'retired']),
+      notAfter: z.date().nullable(),
+      lastMatchedAt: z.date().nullable().describe('When a request last proved to be signed with it.'),
+      createdAt: z.date(),
+    }),
+  ),
+});
+export type EndpointView = z.output<typeof endpointView>;
+
+export const createdEndpointView = endpointView.extend({
+  secret: z.string().optional().describe('The signing secret; shown this once.'),
+  clientSecret: z.string().optional().describe('The OAuth client secret; shown this once.'),
+});
+
+export const endpointPage = z.object({ data: z.array(endpointView), nextCursor: z.string().nullable() });
+export const endpointListQuery = z.strictObject({ ...pageQuery, partner: partnerName.optional() });
+export const endpointParams = z.strictObject({ id: z.uuid('must be the id of an endpoint') });

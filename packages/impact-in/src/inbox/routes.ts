@@ -1,0 +1,89 @@
+import { reply, routeDefiner } from '@impact-hub/core';
+import { z } from 'zod';
+import type { ImpactInDeps } from '../deps.ts';
+import { encodingRefused, notAuthentic, payloadTooLarge } from '../problems.ts';
+import { partnerNames, type PartnerName } from '../verification/profile.ts';
+import { isEncoded } from '../verification/read-header.ts';
+import { receiveWebhook, type Webhook } from './receive-webhook.ts';
+
+const defineRoute = routeDefiner<ImpactInDeps>();
+
+const acknowledgement = z.object({
+  received: z.literal(true),
+  receiptId: z.uuid(),
+  duplicate: z.literal(true).optional().describe('The event had been received before; it is not processed again.'),
+});
+const output = { 200: acknowledgement, 202: acknowledgement.describe('Authentic, but not an event the hub knows: kept for inspection.') };
+
+/** The largest limit an endpoint can have. */
+const bodyLimitBytes = 1_048_576;
+/** What holds where no endpoint says otherwise. */
+const defaultBodyLimitBytes = 262_144;
+
+const receive = async (deps: ImpactInDeps, webhook: Webhook) => {
+  if (isEncoded(webhook.request.rawHeaders)) throw encodingRefused();
+  const endpoint = webhook.endpointId === null ? undefined : deps.endpoints.find(webhook.endpointId);
+  const limit = endpoint?.bodyLimitBytes ?? defaultBodyLimitBytes;
+  if (webhook.body.length > limit) throw payloadTooLarge({ detail: `At most ${limit} bytes are accepted.` });
+  const { status, body } = await receiveWebhook(deps, webhook);
+  return status === 200 ? body : reply(status, body);
+};
+
+const isPartner = (name: string): name is PartnerName => (partnerNames as readonly string[]).includes(name);
+
+const receiveAtEndpoint = defineRoute({
+  method: 'POST',
+  path: '/webhooks/:partner/:endpointId',
+  operationId: 'receive-webhook',
+  summary: 'Receive a webhook of a partner',
+  description: 'Answers 2xx only after the event is durably stored. Every failed authentication gets the same 401.',
+  access: 'signature',
+  rawBody: true,
+  bodyLimitBytes,
+  input: { params: z.object({ partner: z.string(), endpointId: z.string() }) },
+  output,
+  handler: ({ input, deps, request }) => {
+    const { partner, endpointId } = input.params;
+    if (!isPartner(partner)) throw notAuthentic();
+    return receive(deps, { partner, endpointId: endpointId.toLowerCase(), body: input.body as unknown as Buffer, request });
+  },
+});
+
+const receiveAtBareAddress = (partner: PartnerName) =>
+  defineRoute({
+    method: 'POST',
+    path: `/webhooks/${partner}`,
+    operationId: `receive-${partner}-webhook`,
+    summary: `Receive a webhook of ${partner} at the address without an endpoint`,
+    description: 'The account named in the signed body must belong to exactly one endpoint whose secret verifies.',
+    access: 'signature',
+    rawBody: true,
+    bodyLimitBytes,
+    output,
+    handler: ({ input, deps, request }) =>
+      receive(deps, { partner, endpointId: null, body: input.body as unknown as Buffer, request }),
+  });
+
+const partnerHealth = z.object({ active: z.boolean().describe('Whether an active endpoint of the partner exists.') });
+
+const health = defineRoute({
+  method: 'GET',
+  path: '/webhooks/health',
+  operationId: 'get-webhook-health',
+  summary: 'Tell whether webhooks can be received, per partner',
+  access: 'public',
+  output: {
+    200: z.object({
+      status: z.enum(['ok', 'degraded']),
+      partners: z.object({ benevity: partnerHealth, goodera: partnerHealth, workday: partnerHealth }),
+    }),
+  },
+  handler: ({ deps: { endpoints } }) => {
+    const of = (partner: PartnerName) => ({ active: endpoints.hasActive(partner) });
+    const partners = { benevity: of('benevity'), goodera: of('goodera'), workday: of('workday') };
+    const isOk = endpoints.isCurrent() && Object.values(partners).some(({ active }) => active);
+    return { status: isOk ? 'ok' : 'degraded', partners };
+  },
+});
+
+export const inboxRoutes = [health, ...partnerNames.map(receiveAtBareAddress), receiveAtEndpoint];

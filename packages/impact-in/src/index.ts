@@ -1,0 +1,26 @@
+export { createImpactIn, type ImpactIn, type ImpactInOptions } from './create-impact-in.ts';
+export type { ImpactInDeps } from './deps.ts';
+export { impactInModule } from './module.ts';
+export { createEndpoint, type EndpointCredentials, type EndpointMaker } from './endpoints/create-endpoint.ts';
+export type { CreateEndpointInput, EndpointView } from './endpoints/schema.ts';
+export { setEndpointState } from './endpoints/set-endpoint-state.ts';
+export { deliveryUpdated } from './deliveries/process-receipt.ts';
+export { receiptConflict } from './deliveries/report-conflict.ts';
+export { inboxLimits, type GroupCommitLimits } from './inbox/group-commit.ts';
+export * from './tables.ts';
+export {
+  defaultSchemeOf,
+  partnerNames,
+  profiles,
+  schemesOf,
+  type PartnerName,
+  type Profile,
+  type SchemeName,
+} from './verification/profile.ts';
+export { verifyHmac } from './verification/verify-webhook.ts';
+export { secretKey } from './verification/secret-key.ts';
+export { fetchAccessToken } from './simulators/fetch-access-token.ts';
+export { faults, faultsOf, injectFault, type FaultInput, type FaultName } from './simulators/inject-fault.ts';
+export { makeEvent, type EventSeed, type SimulatedEvent } from './simulators/make-event.ts';
+export { signRequest, type SignedRequest, type SignInput } from './simulators/sign-request.ts';
+export { sendRequest, simulatePartner, type Simulation } from './simulators/simulate-partner.ts';

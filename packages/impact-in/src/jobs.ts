@@ -1,0 +1,30 @@
+import { jobDefiner } from '@impact-hub/core';
+import { z } from 'zod';
+import { processReceipt } from './deliveries/process-receipt.ts';
+import { recordFailure } from './deliveries/record-failure.ts';
+import { reportConflict } from './deliveries/report-conflict.ts';
+import type { ImpactInDeps } from './deps.ts';
+import { processReceiptJob, reportConflictJob } from './inbox/store-receipts.ts';
+
+const defineJob = jobDefiner<ImpactInDeps>();
+
+/** Low, because opening a receipt of a company whose key is not in memory takes a second connection for a moment. */
+const concurrency = 4;
+
+const process = defineJob({
+  name: processReceiptJob,
+  payload: z.object({ receiptId: z.uuid() }),
+  concurrency,
+  handler: ({ payload, deps, tx }) => processReceipt(tx, deps, payload.receiptId),
+  onFailure: ({ payload, deps, tx, error, willRetry }) =>
+    recordFailure(tx, deps, { receiptId: payload.receiptId, error, willRetry }),
+});
+
+const conflict = defineJob({
+  name: reportConflictJob,
+  payload: z.object({ receiptId: z.uuid(), originalId: z.uuid() }),
+  concurrency,
+  handler: ({ payload, deps, tx }) => reportConflict(tx, deps, payload),
+});
+
+export const jobs = [process, conflict];

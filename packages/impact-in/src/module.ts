@@ -1,0 +1,33 @@
+import { defineModule } from '@impact-hub/core';
+import type { ImpactInDeps } from './deps.ts';
+import { createReceiptDays } from './inbox/receipt-days.ts';
+import { jobs } from './jobs.ts';
+import { routes } from './routes.ts';
+
+/** Partner webhooks: receivers, receipts and deliveries. */
+export const impactInModule = defineModule<ImpactInDeps>({
+  name: 'impact-in',
+  routes,
+  jobs,
+  scopes: {
+    'deliveries:read': 'See deliveries, receipts and their figures.',
+    'endpoints:read': 'See the receivers of the company, without their secrets.',
+    'endpoints:manage': 'Create, pause and resume receivers, and see a new secret once.',
+  },
+  schedules: [
+    {
+      name: 'impact-in.create-receipt-days',
+      everySeconds: 3_600,
+      run: async ({ db }) => void (await createReceiptDays(db.systemSql)),
+    },
+  ],
+  checks: [
+    {
+      name: 'impact-in endpoints',
+      critical: false,
+      run: async ({ endpoints }) => {
+        if (!endpoints.isCurrent()) throw new Error('the endpoints could not be loaded for 30 seconds');
+      },
+    },
+  ],
+});

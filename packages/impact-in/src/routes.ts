@@ -1,0 +1,5 @@
+import { deliveryRoutes } from './deliveries/routes.ts';
+import { endpointRoutes } from './endpoints/routes.ts';
+import { inboxRoutes } from './inbox/routes.ts';
+
+export const routes = [...inboxRoutes, ...endpointRoutes, ...deliveryRoutes];
