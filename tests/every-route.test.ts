@@ -61,9 +61,9 @@ beforeAll(async () => {
     '/admin/api-keys/:keyId': firstOfA.keyId,
     '/api/v1/auth/sessions/:sessionId': sessionId,
     '/api/v1/people/:personId': person.id,
-    '/api/v1/impact-in/endpoints/:endpointId': endpoint.id,
-    '/api/v1/impact-in/deliveries/:deliveryId': receiptId,
-    '/api/v1/impact-in/receipts/:receiptId': receiptId,
+    '/api/v1/impact-in/endpoints/:id': endpoint.id,
+    '/api/v1/impact-in/deliveries/:id': receiptId,
+    '/api/v1/impact-in/receipts/:id': receiptId,
   };
 });
 afterAll(() => hub.close());
@@ -164,7 +164,7 @@ describe.each(routes.filter(isGuarded).map((route) => [nameOf(route), route] as 
 /** A body that passes validation, for routes that change something under an id. */
 const sampleBodies: Record<string, object> = {
   'PATCH /api/v1/people/:personId': { role: 'viewer' },
-  'PATCH /api/v1/impact-in/endpoints/:endpointId': { state: 'paused' },
+  'PATCH /api/v1/impact-in/endpoints/:id': { state: 'paused' },
 };
 function sampleBody(route: AnyRoute): string | undefined {
   return withBody(route) ? JSON.stringify(sampleBodies[nameOf(route)] ?? {}) : undefined;

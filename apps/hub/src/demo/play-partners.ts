@@ -4,7 +4,7 @@ import { pollUntil, type HubClient } from './hub-client.ts';
 
 export type Played = Simulation & { endpoint: EndpointCredentials; became: string; keptPromise: boolean };
 
-type Receipt = { id: string; outcome: string; reason: string | null };
+type Receipt = { id: string; outcome: string; reason: string | null; eventId: string | null };
 type Delivery = { id: string; status: string; outcome: string };
 
 /** What the hub must have made of each fault, besides the answer it gave. */
@@ -31,7 +31,7 @@ const becameOfAccepted = async (hub: HubClient, fault: FaultName, receiptId: str
   const receipt = await hub.get<Receipt>(`/api/v1/impact-in/receipts/${receiptId}`);
   if (receipt.outcome === 'quarantined') return `quarantined: ${receipt.reason}`;
   const delivery = await pollUntil(
-    () => hub.get<{ data: Delivery[] }>(`/api/v1/impact-in/deliveries?receiptId=${receiptId}`),
+    () => hub.get<{ data: Delivery[] }>(`/api/v1/impact-in/deliveries?eventId=${receipt.eventId}`),
     ({ data }) => data.length > 0,
     processingTimeoutMs,
   );

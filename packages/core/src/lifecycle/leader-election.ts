@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres';
 import type { Logger } from '../telemetry/logger.ts';
+import { pause } from './pause.ts';
 
 export type Leadership = { isLeader(): boolean; stop(): Promise<void> };
 
@@ -13,12 +14,6 @@ type Options = {
   onElected(signal: AbortSignal): Promise<void>;
   retryMs?: number;
 };
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
 
 /**
  * Elects one process among all that share the database, by a session-level advisory lock: it ends with the

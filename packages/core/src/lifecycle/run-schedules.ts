@@ -1,5 +1,6 @@
 import type { BoundModule } from '../module/define-module.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { pause } from './pause.ts';
 
 /** Runs every schedule of the modules at once and then in its interval, until the signal aborts. For the leader only. */
 export const runSchedules = async (
@@ -19,10 +20,7 @@ export const runSchedules = async (
             ),
           (error: unknown) => log.error({ event: 'schedule', schedule: schedule.name, err: error }, 'schedule failed'),
         );
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, schedule.everySeconds * 1_000);
-          signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-        });
+        await pause(schedule.everySeconds * 1_000, signal);
       }
     }),
   );

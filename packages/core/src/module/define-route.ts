@@ -55,8 +55,9 @@ export type Route<D = never> = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Fastify path, e.g. `/api/v1/impact-in/deliveries/:id`. */
   path: string;
-  /** One line for the API docs; doubles as operation id after kebab-casing. */
+  /** Camel case and unique, as generated clients want it. */
   operationId: string;
+  /** One line for the API docs. */
   summary: string;
   description?: string;
   access: Access;

@@ -1,0 +1,109 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import type { Installation } from './chaos-installation.ts';
+import type { Random } from './chaos-random.ts';
+
+export const faultNames = ['hub', 'postgres', 'backend', 'redis', 'flush'] as const;
+export type FaultName = (typeof faultNames)[number];
+
+/** Of every 20 kills. `flush` is no kill and comes on top. */
+const killsOfTwenty: readonly FaultName[] = [
+  ...Array<FaultName>(7).fill('hub'),
+  ...Array<FaultName>(5).fill('postgres'),
+  ...Array<FaultName>(4).fill('backend'),
+  ...Array<FaultName>(4).fill('redis'),
+];
+const killsPerFlush = 5;
+
+/** The faults of one run, in order. */
+export const planFaults = (kills: number, random: Random): FaultName[] => {
+  const plan: FaultName[] = [];
+  let deck: FaultName[] = [];
+  for (let kill = 1; kill <= kills; kill += 1) {
+    if (deck.length === 0) deck = random.shuffle(killsOfTwenty);
+    plan.push(deck.pop() ?? 'hub');
+    if (kill % killsPerFlush === 0) plan.push('flush');
+  }
+  return plan;
+};
+
+/** The process that the file names, if it is the installation's: the file of a killed server stays, its number is used again. */
+const pidOf = async ({ dataDir }: Installation, file: string): Promise<number> => {
+  const pid = Number.parseInt(await readFile(join(dataDir, file), 'utf8'), 10);
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+  if (!commandLine.includes(dataDir)) throw new Error(`${file} names no process of ${dataDir}`);
+  return pid;
+};
+const postmasterOf = (hub: Installation): Promise<number> => pidOf(hub, 'postgres/cluster/postmaster.pid');
+
+const parentOf = async (pid: string): Promise<number> => {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+  // The command in parentheses may hold spaces; fields are counted after it (proc(5)).
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+};
+
+/** Processes of the server that serve a client, by the title they give themselves: `postgres: user database host(port) …`. */
+const backendsOf = async (postmaster: number): Promise<number[]> => {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found: number[] = [];
+  for (const pid of pids) {
+    if ((await parentOf(pid)) !== postmaster) continue;
+    const title = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+    if (title.includes('127.0.0.1(')) found.push(Number(pid));
+  }
+  return found;
+};
+
+/** Forgets everything in Redis, as a failover to an empty replica would. */
+const flushRedis = async (dataDir: string): Promise<void> => {
+  const config = await readFile(join(dataDir, 'redis', 'redis.conf'), 'utf8');
+  const value = (name: string): string => new RegExp(`^${name} "?([^"\\n]+)"?$`, 'm').exec(config)?.[1] ?? '';
+  await new Promise<void>((resolve, reject) => {
+    const socket = connect(Number(value('port')), '127.0.0.1');
+    let answer = '';
+    socket.on('error', reject);
+    socket.on('data', (chunk) => {
+      answer += chunk.toString('latin1');
+      if (answer.split('\r\n').length < 3) return;
+      socket.destroy();
+      if (answer === '+OK\r\n+OK\r\n') resolve();
+      else reject(new Error(`Redis answered ${JSON.stringify(answer)}`));
+    });
+    socket.write(`AUTH ${value('requirepass')}\r\nFLUSHALL\r\n`);
+  });
+};
+
+const injectors: Record<FaultName, (hub: Installation, random: Random) => Promise<void>> = {
+  hub: (hub) => hub.killAndRestart(),
+  postgres: async (hub) => {
+    process.kill(await postmasterOf(hub), 'SIGKILL');
+  },
+  backend: async (hub, random) => {
+    process.kill(random.pick(await backendsOf(await postmasterOf(hub))), 'SIGKILL');
+  },
+  redis: async (hub) => {
+    process.kill(await pidOf(hub, 'redis/redis.pid'), 'SIGKILL');
+  },
+  flush: ({ dataDir }) => flushRedis(dataDir),
+};
+
+const patienceMs = 30_000;
+
+/**
+ * Does it, as soon as there is something to do it to: a store that the fault before has ended comes back first.
+ * @throws Error when the hub has not brought the store back within 30 s
+ */
+export const injectFault = async (fault: FaultName, hub: Installation, random: Random): Promise<void> => {
+  const giveUpAtMs = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      await injectors[fault](hub, random);
+      return;
+    } catch (cause) {
+      if (fault === 'hub' || performance.now() > giveUpAtMs)
+        throw new Error(`there was nothing to ${fault === 'flush' ? 'flush' : 'kill'} (${fault})`, { cause });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+};
