@@ -43,9 +43,11 @@ const welcome = async (
 ): Promise<string | undefined> => {
   if (settings.DATABASE_URL !== undefined) return undefined;
   const baseUrl = settings.HUB_PUBLIC_URL ?? url;
-  if (await createFirstCompany(hub, { dataDir: settings.HUB_DATA_DIR, baseUrl }))
+  if (await createFirstCompany(hub, { dataDir: settings.HUB_DATA_DIR, baseUrl })) {
+    // The change feed would tell, but some milliseconds too late for the first webhook.
+    await hub.impactIn.deps.endpoints.reload();
     onProgress('first company, administrator, API key and partner endpoints created');
-  else await updateBaseUrl(settings.HUB_DATA_DIR, baseUrl);
+  } else await updateBaseUrl(settings.HUB_DATA_DIR, baseUrl);
   return credentialsFile(settings.HUB_DATA_DIR);
 };
 
