@@ -25,7 +25,7 @@ const byReceipt = (row: { receivedAt: Date; id: string }) => ({ atMs: row.receiv
 const listDeliveries = defineRoute({
   method: 'GET',
   path: '/api/v1/impact-in/deliveries',
-  operationId: 'list-deliveries',
+  operationId: 'listDeliveries',
   summary: 'List deliveries, newest first',
   description: 'A webhook appears here once it is processed, usually within a second; its receipt is there at once.',
   access,
@@ -42,7 +42,7 @@ const listDeliveries = defineRoute({
 const getDelivery = defineRoute({
   method: 'GET',
   path: '/api/v1/impact-in/deliveries/:id',
-  operationId: 'get-delivery',
+  operationId: 'getDelivery',
   summary: 'Read one delivery with its attempts',
   access,
   input: { params: deliveryParams },
@@ -57,7 +57,7 @@ const getDelivery = defineRoute({
 const listReceipts = defineRoute({
   method: 'GET',
   path: '/api/v1/impact-in/receipts',
-  operationId: 'list-receipts',
+  operationId: 'listReceipts',
   summary: 'List everything that arrived, refused and repeated requests included, newest first',
   access,
   input: { query: receiptListQuery },
@@ -73,7 +73,7 @@ const listReceipts = defineRoute({
 const getReceipt = defineRoute({
   method: 'GET',
   path: '/api/v1/impact-in/receipts/:id',
-  operationId: 'get-receipt',
+  operationId: 'getReceipt',
   summary: 'Read one receipt, without its encrypted contents',
   access,
   input: { params: receiptParams },
@@ -91,7 +91,7 @@ const maxRangeDays = 92;
 const getStats = defineRoute({
   method: 'GET',
   path: '/api/v1/impact-in/stats',
-  operationId: 'get-impact-in-stats',
+  operationId: 'getImpactInStats',
   summary: 'Count deliveries by status and receipts by outcome',
   access,
   input: { query: statsQuery },

@@ -24,7 +24,7 @@ const knowNow = ({ endpoints }: ImpactInDeps, id: string): Promise<void> => endp
 const create = defineRoute({
   method: 'POST',
   path,
-  operationId: 'create-endpoint',
+  operationId: 'createEndpoint',
   summary: 'Create a receiver for a partner',
   description: 'The answer is the only place where the secret ever appears.',
   access: canManage,
@@ -45,7 +45,7 @@ const create = defineRoute({
 const list = defineRoute({
   method: 'GET',
   path,
-  operationId: 'list-endpoints',
+  operationId: 'listEndpoints',
   summary: 'List the receivers of the company',
   access: canRead,
   input: { query: endpointListQuery },
@@ -62,7 +62,7 @@ const list = defineRoute({
 const get = defineRoute({
   method: 'GET',
   path: `${path}/:id`,
-  operationId: 'get-endpoint',
+  operationId: 'getEndpoint',
   summary: 'Read one receiver',
   access: canRead,
   input: { params: endpointParams },
@@ -78,7 +78,7 @@ const setState = (verb: 'pause' | 'resume', state: 'active' | 'paused', summary:
   defineRoute({
     method: 'POST',
     path: `${path}/:id/${verb}`,
-    operationId: `${verb}-endpoint`,
+    operationId: `${verb}Endpoint`,
     summary,
     access: canManage,
     input: { params: endpointParams },
@@ -99,7 +99,7 @@ const oauthError = z.object({ error: z.string() });
 const token = defineRoute({
   method: 'POST',
   path: tokenPath,
-  operationId: 'grant-token',
+  operationId: 'grantToken',
   summary: 'Get an access token for an OAuth endpoint',
   description: 'Client credentials grant of RFC 6749 §4.4, by HTTP Basic or form fields; answers are those of §5.',
   access: 'signature',

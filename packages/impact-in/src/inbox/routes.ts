@@ -34,7 +34,7 @@ const isPartner = (name: string): name is PartnerName => (partnerNames as readon
 const receiveAtEndpoint = defineRoute({
   method: 'POST',
   path: '/webhooks/:partner/:endpointId',
-  operationId: 'receive-webhook',
+  operationId: 'receiveWebhook',
   summary: 'Receive a webhook of a partner',
   description: 'Answers 2xx only after the event is durably stored. Every failed authentication gets the same 401.',
   access: 'signature',
@@ -53,7 +53,7 @@ const receiveAtBareAddress = (partner: PartnerName) =>
   defineRoute({
     method: 'POST',
     path: `/webhooks/${partner}`,
-    operationId: `receive-${partner}-webhook`,
+    operationId: `receive-${partner}Webhook`,
     summary: `Receive a webhook of ${partner} at the address without an endpoint`,
     description: 'The account named in the signed body must belong to exactly one endpoint whose secret verifies.',
     access: 'signature',
@@ -69,7 +69,7 @@ const partnerHealth = z.object({ active: z.boolean().describe('Whether an active
 const health = defineRoute({
   method: 'GET',
   path: '/webhooks/health',
-  operationId: 'get-webhook-health',
+  operationId: 'getWebhookHealth',
   summary: 'Tell whether webhooks can be received, per partner',
   access: 'public',
   output: {
