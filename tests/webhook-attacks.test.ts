@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { createEndpoint, makeEvent, signRequest, type PartnerName, type SchemeName } from '@impact-hub/impact-in';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -33,9 +34,9 @@ beforeAll(async () => {
       targets[name].push({ partner, scheme, id: endpoint.id, secret: credentials.secret });
     }
   }
-  // A change feed carries new endpoints to the receiver; wait until it knows the last one.
-  const last = targets.b.at(-1);
-  await expect.poll(async () => (last === undefined ? 0 : (await send(last, sign(last, 'warm-up'))).status)).toBe(200);
+  // The change feed carries new endpoints to the receiver some milliseconds after their commit.
+  const last = targets.b.at(-1) as Target;
+  while ((await send(last, sign(last, 'warm-up'))).status !== 200) await pause(20);
 });
 afterAll(() => hub.close());
 
@@ -145,10 +146,12 @@ describe.each(schemes.map(([, scheme], index) => [scheme, index] as const))('%s'
       refusedAlike(await send(mine(), { ...request, headers: request.headers.filter((header) => header !== left) }));
   });
 
-  test('refuses any Content-Encoding, whose bytes nobody agreed on', async () => {
+  test('refuses any Content-Encoding with 415: nobody agreed on which bytes are signed', async () => {
     const request = sign(mine(), 'encoded');
-    for (const encoding of ['gzip', 'br', 'deflate', 'x-unknown'])
-      refusedAlike(await send(mine(), { ...request, headers: [...request.headers, ['Content-Encoding', encoding]] }));
+    for (const encoding of ['gzip', 'br', 'deflate', 'x-unknown']) {
+      const headers: Header[] = [...request.headers, ['Content-Encoding', encoding]];
+      expect((await send(mine(), { ...request, headers })).status).toBe(415);
+    }
   });
 
   test.each([
@@ -190,7 +193,10 @@ describe.each(schemes.map(([, scheme], index) => [scheme, index] as const))('%s'
   test('survives arbitrary header values without accepting or failing', async () => {
     const request = sign(mine(), 'headers');
     const value = fc.string({
-      unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)),
+      unit: fc
+        .integer({ min: 0x20, max: 0xff })
+        .filter((code) => code !== 0x7f)
+        .map((code) => String.fromCharCode(code)),
       maxLength: 300,
     });
     await fc.assert(

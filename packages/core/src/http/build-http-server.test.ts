@@ -129,7 +129,7 @@ test.each([
 
 test('a raw route gets the exact bytes whatever the content type says', async () => {
   const bytes = Buffer.from([0xff, 0x00, 0xfe, 0x7b]);
-  for (const type of ['application/json', 'text/plain', 'application/x-unknown']) {
+  for (const type of ['application/json', 'text/plain', 'application/x-unknown', 'nonsense', ';']) {
     const response = await server.inject({
       method: 'POST',
       url: '/raw',
@@ -183,14 +183,17 @@ test('the access policy is asked before the body is read', async () => {
   expect((await server.inject('/mine')).statusCode).toBe(401);
 });
 
-test('a malformed HTTP request does not bring the server down', async () => {
+test('a malformed HTTP request gets a problem and does not bring the server down', async () => {
+  let answer = '';
   await new Promise<void>((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('GET /\u0000 HTTP/9.9\r\nbad header\r\n\r\n'));
     socket
-      .on('data', () => undefined)
+      .on('data', (chunk) => (answer += String(chunk)))
       .on('error', reject)
       .on('close', () => resolve());
   });
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(answer).toContain('"code":"request.malformed"');
   expect((await server.inject('/fail/absent')).statusCode).toBe(404);
 });
 

@@ -7,6 +7,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { HttpMetrics } from '../telemetry/metrics.ts';
 import { currentTraceparent } from '../telemetry/tracing.ts';
 import type { AccessPolicy } from './access-policy.ts';
+import { answerUnparsable } from './answer-unparsable.ts';
 import { principalOf, registerRoute } from './register-route.ts';
 import { problemBody, problemMediaType, toProblem } from './render-problem.ts';
 import { logFieldsOf } from './request-info.ts';
@@ -90,6 +91,7 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
     keepAliveTimeout: 65_000,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
+    clientErrorHandler: answerUnparsable,
     frameworkErrors: (error, request, response) => {
       const problem = toProblem(error);
       const untyped = response as unknown as FastifyReply;
@@ -115,6 +117,12 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
     registerRoute(server, route, deps, options.authorize);
   // Encapsulated, so that the byte parser reaches only the routes that verify bytes.
   void server.register(async (raw) => {
+    // Fastify refuses a malformed content type before any parser sees it; what counts here are the bytes. The original
+    // stays in `rawHeaders`.
+    raw.addHook('onRequest', (request, _response, done) => {
+      request.raw.headers['content-type'] = 'application/octet-stream';
+      done();
+    });
     raw.removeAllContentTypeParsers();
     raw.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     for (const { route, deps } of all.filter(({ route }) => route.rawBody === true))

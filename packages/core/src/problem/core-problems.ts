@@ -12,6 +12,24 @@ export const requestBodyUnreadable = defineProblem({
   title: 'The request body could not be read',
   remedy: 'Send a complete body of the announced length that is valid JSON.',
 });
+export const requestMalformed = defineProblem({
+  code: 'request.malformed',
+  status: 400,
+  title: 'The request is not valid HTTP',
+  remedy: 'Use an HTTP client; characters that a header may not hold are the usual cause.',
+});
+export const headersTooLarge = defineProblem({
+  code: 'request.headers_too_large',
+  status: 431,
+  title: 'The request headers are too large',
+  remedy: 'Send less than 16 KiB of headers.',
+});
+export const requestTimeout = defineProblem({
+  code: 'request.timeout',
+  status: 408,
+  title: 'The request did not arrive in time',
+  remedy: 'Send the whole request within 30 seconds.',
+});
 export const unsupportedMediaType = defineProblem({
   code: 'request.unsupported_media_type',
   status: 415,

@@ -53,7 +53,7 @@ const receiveAtBareAddress = (partner: PartnerName) =>
   defineRoute({
     method: 'POST',
     path: `/webhooks/${partner}`,
-    operationId: `receive-${partner}Webhook`,
+    operationId: `receive${partner.charAt(0).toUpperCase()}${partner.slice(1)}Webhook`,
     summary: `Receive a webhook of ${partner} at the address without an endpoint`,
     description: 'The account named in the signed body must belong to exactly one endpoint whose secret verifies.',
     access: 'signature',

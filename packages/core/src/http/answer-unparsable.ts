@@ -1,0 +1,27 @@
+import type { Socket } from 'node:net';
+import { newId } from '../ids.ts';
+import { headersTooLarge, requestMalformed, requestTimeout } from '../problem/core-problems.ts';
+import { problemBody, problemMediaType } from './render-problem.ts';
+
+const problemOf = (code: string | undefined) => {
+  if (code === 'HPE_HEADER_OVERFLOW') return headersTooLarge();
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return requestTimeout();
+  return requestMalformed();
+};
+
+/** Answers bytes that Node's HTTP parser refuses with a problem like any other, and closes the connection. */
+export const answerUnparsable = (error: Error & { code?: string }, socket: Socket): void => {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const problem = problemOf(error.code);
+  const id = newId();
+  const { instance: _unknown, ...body } = problemBody(problem, { id, path: '' });
+  const text = JSON.stringify(body);
+  socket.end(
+    `HTTP/1.1 ${problem.definition.status} ${problem.definition.title}\r\n` +
+      `content-type: ${problemMediaType}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n` +
+      `x-request-id: ${id}\r\nconnection: close\r\n\r\n${text}`,
+  );
+};
