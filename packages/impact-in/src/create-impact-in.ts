@@ -40,9 +40,14 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
     sql: db.systemSql,
     crypto,
     clock,
-    onSecretUnreadable: (secretId, err) => log.warn({ event: 'impact_in.secret_unreadable', secretId, err }, 'a secret cannot be opened'),
+    onSecretUnreadable: (secretId, err) =>
+      log.warn({ event: 'impact_in.secret_unreadable', secretId, err }, 'a secret cannot be opened'),
   });
-  const endpoints = await openEndpointDirectory({ loader, changes: options.changes, onError: onError('impact_in.endpoints_not_loaded') });
+  const endpoints = await openEndpointDirectory({
+    loader,
+    changes: options.changes,
+    onError: onError('impact_in.endpoints_not_loaded'),
+  });
   const matchedSecrets = createMatchedSecrets(db.systemSql, onError('impact_in.matched_secrets_not_written'));
   const inbox = await openInbox({
     sql: ingestSql,
@@ -53,7 +58,16 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
   // Not being able to is no reason to refuse to start: the DEFAULT partition takes the rows.
   await createReceiptDays(db.systemSql).catch(onError('impact_in.receipt_days_not_created'));
   return {
-    deps: { db, crypto, outbox, clock, publicUrl: options.publicUrl.replace(/\/+$/, ''), endpoints, matchedSecrets, inbox },
+    deps: {
+      db,
+      crypto,
+      outbox,
+      clock,
+      publicUrl: options.publicUrl.replace(/\/+$/, ''),
+      endpoints,
+      matchedSecrets,
+      inbox,
+    },
     stop: async () => {
       await inbox.stop();
       await matchedSecrets.stop();

@@ -26,7 +26,8 @@ export const inboxUnavailable = defineProblem({
   code: 'impact_in.inbox_unavailable',
   status: 503,
   title: 'The event could not be stored in time',
-  remedy: 'Send the same event again after the seconds given in `Retry-After`; if it was stored after all, it is recognised.',
+  remedy:
+    'Send the same event again after the seconds given in `Retry-After`; if it was stored after all, it is recognised.',
 });
 export const endpointPaused = defineProblem({
   code: 'impact_in.endpoint_paused',
@@ -44,7 +45,8 @@ export const deliveryNotFound = defineProblem({
   code: 'impact_in.delivery_not_found',
   status: 404,
   title: 'There is no such delivery',
-  remedy: 'List the deliveries of your company; a webhook that was only just received may still be waiting to be processed.',
+  remedy:
+    'List the deliveries of your company; a webhook that was only just received may still be waiting to be processed.',
 });
 export const receiptNotFound = defineProblem({
   code: 'impact_in.receipt_not_found',

@@ -13,6 +13,7 @@ import {
   type AccessPolicy,
   type CompanyPrincipal,
   type Job,
+  type Sql,
 } from '@impact-hub/core';
 import { createCrypto } from '@impact-hub/crypto';
 import { createTestDatabase } from '@impact-hub/testkit';
@@ -36,8 +37,11 @@ const authorize: AccessPolicy = (request): CompanyPrincipal => ({
   scopes: new Set(['deliveries:read', 'endpoints:read', 'endpoints:manage']),
 });
 
-export const createTestHub = async (more: Partial<ImpactInOptions> = {}) => {
+type Options = Partial<ImpactInOptions> & { makeIngestSql?(systemUrl: string): Promise<Sql> };
+
+export const createTestHub = async ({ makeIngestSql, ...more }: Options = {}) => {
   const database = await createTestDatabase();
+  const ingestSql = await makeIngestSql?.(database.systemUrl);
   const { db, owner } = database;
   const crypto = createCrypto({ db, rootKey: randomBytes(32), clock: systemClock });
   const changes = await startChangeFeed(db.systemSql);
@@ -45,8 +49,17 @@ export const createTestHub = async (more: Partial<ImpactInOptions> = {}) => {
   const metrics = createMetrics();
   const open = (overrides: Partial<ImpactInOptions> = {}) =>
     createImpactIn({
-      db, changes, crypto, clock: systemClock, metrics: createMetrics(), log, publicUrl: 'http://hub.test',
-      outbox: createOutbox({}), ...more, ...overrides,
+      db,
+      changes,
+      crypto,
+      clock: systemClock,
+      metrics: createMetrics(),
+      log,
+      publicUrl: 'http://hub.test',
+      outbox: createOutbox({}),
+      ...(ingestSql === undefined ? {} : { ingestSql }),
+      ...more,
+      ...overrides,
     });
   const impactIn = await open({ metrics });
   const server = buildHttpServer({
@@ -64,7 +77,9 @@ export const createTestHub = async (more: Partial<ImpactInOptions> = {}) => {
   };
   const addEndpoint = async (companyId: string, input: Partial<CreateEndpointInput> & { partner: PartnerName }) => {
     const maker = { actor: { kind: 'system', id: 'test' } } as const;
-    const created = await db.company(companyId, (tx) => createEndpoint(tx, impactIn.deps, maker, { name: 'Test', ...input }));
+    const created = await db.company(companyId, (tx) =>
+      createEndpoint(tx, impactIn.deps, maker, { name: 'Test', ...input }),
+    );
     await impactIn.deps.endpoints.reload(created.endpoint.id);
     const secret = 'secret' in created.credentials ? created.credentials.secret : '';
     return { ...created.endpoint, companyId, secret, credentials: created.credentials };
@@ -79,17 +94,31 @@ export const createTestHub = async (more: Partial<ImpactInOptions> = {}) => {
       const job = jobs.find(({ name }) => name === row.queue) as unknown as Job<never, unknown>;
       const dispatch = { id: row.id, generation: row.generation, companyId: row.company_id, traceparent: null };
       const { outcome } = await runJob({
-        db, job, deps: impactIn.deps, dispatch, signal: new AbortController().signal, random: () => 0,
+        db,
+        job,
+        deps: impactIn.deps,
+        dispatch,
+        signal: new AbortController().signal,
+        random: () => 0,
       });
       outcomes.push(outcome);
     }
     return outcomes;
   };
   return {
-    ...database, crypto, metrics, impactIn, server, open, addCompany, addEndpoint, runJobs,
+    ...database,
+    crypto,
+    metrics,
+    impactIn,
+    server,
+    open,
+    addCompany,
+    addEndpoint,
+    runJobs,
     close: async () => {
       await server.close();
       await impactIn.stop();
+      await ingestSql?.end({ timeout: 2 });
       await changes.stop();
       crypto.close();
       await database.drop();

@@ -47,7 +47,10 @@ export const selectDeliveries = (
     .limit(page.limit + 1);
 };
 
-export const findDelivery = async (tx: Tx, id: string): Promise<(Delivery & { attemptLog: AttemptRow[] }) | undefined> => {
+export const findDelivery = async (
+  tx: Tx,
+  id: string,
+): Promise<(Delivery & { attemptLog: AttemptRow[] }) | undefined> => {
   const [delivery] = await tx.orm.select(columns).from(impactInDelivery).where(eq(impactInDelivery.id, id));
   if (delivery === undefined) return undefined;
   const attemptLog = await tx.orm
@@ -61,7 +64,11 @@ export const findDelivery = async (tx: Tx, id: string): Promise<(Delivery & { at
 export type Count = { partner: string; kind: string; count: number };
 
 /** Deliveries by partner and status, and receipts by partner and outcome, of `[from, to)`. */
-export const countTraffic = async (tx: Tx, from: Date, to: Date): Promise<{ deliveries: Count[]; receipts: Count[] }> => ({
+export const countTraffic = async (
+  tx: Tx,
+  from: Date,
+  to: Date,
+): Promise<{ deliveries: Count[]; receipts: Count[] }> => ({
   deliveries: await tx.sql<Count[]>`
     select partner, status as kind, count(*)::int as count from impact_in_delivery
     where company_id = ${tx.companyId} and received_at >= ${from} and received_at < ${to} group by partner, status`,

@@ -18,7 +18,10 @@ export const deliveryUpdated = 'impact_in.delivery.updated';
 const openRequest = async (crypto: Crypto, receipt: ReceiptRecord & { sealed: Buffer }): Promise<KeptRequest> =>
   readKeptRequest(
     await crypto.unseal({
-      companyId: receipt.companyId, purpose: receiptPurpose, context: receipt.id, sealed: receipt.sealed,
+      companyId: receipt.companyId,
+      purpose: receiptPurpose,
+      context: receipt.id,
+      sealed: receipt.sealed,
     }),
   );
 
@@ -55,7 +58,8 @@ export const processReceipt = async (tx: Tx, deps: Deps, receiptId: string): Pro
   if (receipt === undefined) throw new PermanentJobError('the receipt does not exist');
   const kept = await openRequest(deps.crypto, receipt);
   const read = readEvent(partnerOf[receipt.partner], kept.body);
-  if (read.outcome !== 'event') throw new PermanentJobError(`the stored body is no event of the partner: ${read.outcome}`);
+  if (read.outcome !== 'event')
+    throw new PermanentJobError(`the stored body is no event of the partner: ${read.outcome}`);
   const applied = await applyEvent(tx, receipt, read.event, deps.clock.now());
   if (applied.status === null) return;
   await auditProcessing(tx, receipt, read.event, kept, applied.superseded);

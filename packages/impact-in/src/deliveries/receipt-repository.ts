@@ -15,7 +15,12 @@ export type ReceiptFilter = {
   to?: Date | undefined;
 };
 
-const { sealed: _sealed, companyId: _companyId, entityKey: _entityKey, ...summaryColumns } = getTableColumns(impactInReceipt);
+const {
+  sealed: _sealed,
+  companyId: _companyId,
+  entityKey: _entityKey,
+  ...summaryColumns
+} = getTableColumns(impactInReceipt);
 
 /** Year 2200; beyond it lies what is no UUIDv7 of ours, and dates Postgres would refuse. */
 const latestMs = Date.UTC(2200, 0, 1);
@@ -30,7 +35,10 @@ export const findReceipt = async (tx: Tx, id: string): Promise<ReceiptSummary | 
   (await tx.orm.select(summaryColumns).from(impactInReceipt).where(isReceipt(id)))[0];
 
 /** With the encrypted request. */
-export const findSealedReceipt = async (tx: Tx, id: string): Promise<(ReceiptRecord & { sealed: Buffer }) | undefined> => {
+export const findSealedReceipt = async (
+  tx: Tx,
+  id: string,
+): Promise<(ReceiptRecord & { sealed: Buffer }) | undefined> => {
   const [row] = await tx.orm.select().from(impactInReceipt).where(isReceipt(id));
   return row?.sealed == null ? undefined : { ...row, sealed: row.sealed };
 };

@@ -9,8 +9,15 @@ const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
 const moment = z.iso
   .datetime({ offset: true, error: 'must be an ISO 8601 date and time with an offset or Z' })
   .transform((text) => new Date(text))
-  .refine((at) => at.getUTCFullYear() >= 1970 && at.getUTCFullYear() < 2200, 'must lie between the years 1970 and 2200');
-const searchText = z.string().min(1, 'must not be empty').max(256, 'must be at most 256 characters').regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
+  .refine(
+    (at) => at.getUTCFullYear() >= 1970 && at.getUTCFullYear() < 2200,
+    'must lie between the years 1970 and 2200',
+  );
+const searchText = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(256, 'must be at most 256 characters')
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
 
 const common = {
   ...pageQuery,
@@ -45,11 +52,15 @@ export const deliveryView = z.object({
   eventId: z.string().nullable(),
   eventType: z.string(),
   correlationId: z.string().nullable(),
-  status: status.describe('Where it stands; an open one (pending, retrying) is settled by later events of the same correlation.'),
-  reported: status.nullable().describe('What this event itself reported; null until it is processed.'),
-  outcome: z.enum(deliveryOutcomes).describe(
-    'applied: the newest event of its correlation when processed; superseded: a newer one came first; waiting: processing will be tried again; dead: it was given up.',
+  status: status.describe(
+    'Where it stands; an open one (pending, retrying) is settled by later events of the same correlation.',
   ),
+  reported: status.nullable().describe('What this event itself reported; null until it is processed.'),
+  outcome: z
+    .enum(deliveryOutcomes)
+    .describe(
+      'applied: the newest event of its correlation when processed; superseded: a newer one came first; waiting: processing will be tried again; dead: it was given up.',
+    ),
   attempts: z.int().describe('Attempts at processing or sending so far.'),
   occurredAt: z.date().nullable(),
   receivedAt: z.date(),
@@ -92,6 +103,9 @@ export const statsView = z.object({
     total: z.int(),
     byOutcome: counts,
     byPartner: z.record(z.string(), counts),
-    acceptedRatio: z.number().nullable().describe('Share of receipts that were authentic and readable; null without any.'),
+    acceptedRatio: z
+      .number()
+      .nullable()
+      .describe('Share of receipts that were authentic and readable; null without any.'),
   }),
 });

@@ -12,7 +12,9 @@ const tally = (counts: readonly Count[], kinds: readonly string[]) => {
   return {
     total: sum(() => true),
     byKind: byKind(() => true),
-    byPartner: Object.fromEntries(partnerNames.map((partner) => [partner, byKind((count) => count.partner === partner)])),
+    byPartner: Object.fromEntries(
+      partnerNames.map((partner) => [partner, byKind((count) => count.partner === partner)]),
+    ),
   };
 };
 

@@ -39,7 +39,10 @@ const newSecrets = (endpointId: string, scheme: SchemeName) => {
   return {
     // The endpoint's id is its client id: one name less to confuse.
     credentials: { clientId: endpointId, clientSecret },
-    texts: [{ kind: 'client_secret', text: clientSecret }, { kind: 'token_key', text: newTokenKey() }] as const,
+    texts: [
+      { kind: 'client_secret', text: clientSecret },
+      { kind: 'token_key', text: newTokenKey() },
+    ] as const,
   };
 };
 
@@ -62,16 +65,39 @@ export const createEndpoint = async (
   const now = deps.clock.now();
   const { hint = null, allowedNetworks = null } = settings;
   const endpoint: EndpointRow = {
-    ...settings, id: newId(), companyId, scheme, hint, allowedNetworks, state: 'active', createdAt: now, updatedAt: now,
+    ...settings,
+    id: newId(),
+    companyId,
+    scheme,
+    hint,
+    allowedNetworks,
+    state: 'active',
+    createdAt: now,
+    updatedAt: now,
   };
   const { credentials, texts } = newSecrets(endpoint.id, scheme);
   const secrets: SecretRow[] = [];
   for (const { kind, text } of texts) {
     const id = newId();
     const plaintext = Buffer.from(text);
-    const ciphertext = await deps.crypto.encrypt({ companyId, purpose: secretPurpose, context: secretContext(id), plaintext });
+    const ciphertext = await deps.crypto.encrypt({
+      companyId,
+      purpose: secretPurpose,
+      context: secretContext(id),
+      plaintext,
+    });
     const state = 'active';
-    secrets.push({ id, endpointId: endpoint.id, companyId, kind, ciphertext, state, notAfter: null, lastMatchedAt: null, createdAt: now });
+    secrets.push({
+      id,
+      endpointId: endpoint.id,
+      companyId,
+      kind,
+      ciphertext,
+      state,
+      notAfter: null,
+      lastMatchedAt: null,
+      createdAt: now,
+    });
   }
   await insertEndpoint(tx, { endpoint, secrets });
   await recordAudit(tx, {

@@ -17,7 +17,12 @@ export const viewEndpoint = ({ endpoint, secrets }: EndpointWithSecrets, publicU
     url: endpointUrl(publicUrl, endpoint),
     ...(isOauth ? { tokenUrl: `${publicUrl}${tokenPath}`, clientId: endpoint.id } : {}),
     secrets: secrets.map(({ id, kind, state, notAfter, lastMatchedAt, createdAt }) => ({
-      id, kind, state, notAfter, lastMatchedAt, createdAt,
+      id,
+      kind,
+      state,
+      notAfter,
+      lastMatchedAt,
+      createdAt,
     })),
   };
 };

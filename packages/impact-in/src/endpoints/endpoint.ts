@@ -28,7 +28,9 @@ export type Endpoint = {
 
 /** The secrets valid at a moment. */
 export const secretsAt = (secrets: readonly HeldSecret[], nowMs: number): readonly HeldSecret[] =>
-  secrets.every((secret) => secret.notAfterMs > nowMs) ? secrets : secrets.filter((secret) => secret.notAfterMs > nowMs);
+  secrets.every((secret) => secret.notAfterMs > nowMs)
+    ? secrets
+    : secrets.filter((secret) => secret.notAfterMs > nowMs);
 
 /** Purposes of the data keys (packages/crypto). */
 export const secretPurpose = 'impact_in.endpoint_secret';

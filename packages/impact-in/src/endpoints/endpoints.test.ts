@@ -12,7 +12,12 @@ beforeAll(async () => {
 afterAll(() => hub.close());
 
 const post = (body: unknown) =>
-  hub.server.inject({ method: 'POST', url: '/api/v1/impact-in/endpoints', headers: { 'x-test-company': companyId }, payload: body as object });
+  hub.server.inject({
+    method: 'POST',
+    url: '/api/v1/impact-in/endpoints',
+    headers: { 'x-test-company': companyId },
+    payload: body as object,
+  });
 
 describe('endpoints over HTTP', () => {
   test('a created endpoint shows its secret once, is audited without it, and works at once', async () => {
@@ -34,7 +39,9 @@ describe('endpoints over HTTP', () => {
   });
 
   test('an OAuth endpoint is created with client credentials and the address for tokens', async () => {
-    const created = (await post({ partner: 'workday', name: 'OAuth', scheme: 'workday-oauth' })).json<Record<string, unknown>>();
+    const created = (await post({ partner: 'workday', name: 'OAuth', scheme: 'workday-oauth' })).json<
+      Record<string, unknown>
+    >();
     expect(created).toMatchObject({ clientId: created['id'], tokenUrl: 'http://hub.test/oauth/token' });
     expect(created['clientSecret']).toMatch(/^hubcs_/);
     expect(created).not.toHaveProperty('secret');
@@ -58,12 +65,17 @@ describe('endpoints over HTTP', () => {
     const endpoint = await hub.addEndpoint(companyId, { partner: 'goodera' });
     await sendSigned(hub, endpoint, eventOf('goodera', 'matched').body);
     await hub.impactIn.deps.matchedSecrets.flush();
-    const shown = (await read(hub, companyId, `/endpoints/${endpoint.id}`)).json<{ secrets: { lastMatchedAt: string }[] }>();
+    const shown = (await read(hub, companyId, `/endpoints/${endpoint.id}`)).json<{
+      secrets: { lastMatchedAt: string }[];
+    }>();
     expect(Date.now() - new Date(shown.secrets[0]?.lastMatchedAt ?? 0).getTime()).toBeLessThan(10_000);
   });
 
   test('a secret whose ciphertext was moved to another endpoint opens nothing', async () => {
-    const [one, two] = [await hub.addEndpoint(companyId, { partner: 'benevity' }), await hub.addEndpoint(companyId, { partner: 'benevity' })];
+    const [one, two] = [
+      await hub.addEndpoint(companyId, { partner: 'benevity' }),
+      await hub.addEndpoint(companyId, { partner: 'benevity' }),
+    ];
     await hub.owner`update impact_in_endpoint_secret set ciphertext =
       (select ciphertext from impact_in_endpoint_secret where endpoint_id = ${one.id}) where endpoint_id = ${two.id}`;
     await hub.impactIn.deps.endpoints.reload(two.id);
@@ -78,12 +90,17 @@ describe('endpoint directory', () => {
     const other = await hub.open();
     const endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
     await expect.poll(() => other.deps.endpoints.find(endpoint.id)?.state, { timeout: 1_500 }).toBe('active');
-    await hub.server.inject({ method: 'POST', url: `/api/v1/impact-in/endpoints/${endpoint.id}/pause`, headers: { 'x-test-company': companyId } });
+    await hub.server.inject({
+      method: 'POST',
+      url: `/api/v1/impact-in/endpoints/${endpoint.id}/pause`,
+      headers: { 'x-test-company': companyId },
+    });
     await expect.poll(() => other.deps.endpoints.find(endpoint.id)?.state, { timeout: 1_500 }).toBe('paused');
     await other.stop();
   });
 
-  const fakeEndpoint = (state: 'active' | 'paused') => ({ id: 'e', partner: 'benevity', state, hint: null }) as Endpoint;
+  const fakeEndpoint = (state: 'active' | 'paused') =>
+    ({ id: 'e', partner: 'benevity', state, hint: null }) as Endpoint;
   const noChanges = { subscribe: () => undefined };
   const ignore = () => undefined;
 
@@ -118,7 +135,10 @@ describe('endpoint directory', () => {
     let away = false;
     const directory = await openEndpointDirectory({
       loader: { load: async () => (away ? Promise.reject(new Error('away')) : [fakeEndpoint('active')]) },
-      changes: noChanges, onError: ignore, reloadIntervalMs: 20, trustedForMs: 300,
+      changes: noChanges,
+      onError: ignore,
+      reloadIntervalMs: 20,
+      trustedForMs: 300,
     });
     away = true;
     await new Promise((resolve) => setTimeout(resolve, 100));

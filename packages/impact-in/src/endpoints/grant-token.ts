@@ -7,7 +7,9 @@ import type { MatchedSecrets } from './note-matched-secrets.ts';
 
 type Deps = { endpoints: EndpointDirectory; matchedSecrets: MatchedSecrets; clock: Clock; publicUrl: string };
 
-export type TokenAnswer = { granted: true; token: AccessToken } | { granted: false; error: TokenRequestError | 'temporarily_unavailable' };
+export type TokenAnswer =
+  | { granted: true; token: AccessToken }
+  | { granted: false; error: TokenRequestError | 'temporarily_unavailable' };
 
 /**
  * Answers a token request by client credentials (RFC 6749 §4.4). The token is good for one endpoint only, so it is

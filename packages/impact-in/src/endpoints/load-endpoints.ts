@@ -6,7 +6,12 @@ import { readTokenKey, type TokenSigningKey } from '../verification/token-key.ts
 import { networkList } from './allowed-networks.ts';
 import { receiptPurpose, secretContext, secretPurpose, type Endpoint, type HeldSecret } from './endpoint.ts';
 
-type SecretRow = { id: string; kind: 'webhook_secret' | 'client_secret' | 'token_key'; ciphertext: string; notAfter: string | null };
+type SecretRow = {
+  id: string;
+  kind: 'webhook_secret' | 'client_secret' | 'token_key';
+  ciphertext: string;
+  notAfter: string | null;
+};
 type EndpointRow = {
   id: string;
   company_id: string;
@@ -80,7 +85,8 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
       return open;
     } catch (error) {
       // One damaged secret closes its endpoint, not the others; an unreachable database is for the caller to handle.
-      if ((error as Error).name !== 'DecryptionFailed' && !(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+      if ((error as Error).name !== 'DecryptionFailed' && !(error instanceof SyntaxError || error instanceof TypeError))
+        throw error;
       deps.onSecretUnreadable(secret.id, error);
       return null;
     }
@@ -97,7 +103,9 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
       if (open.kind === 'token_key') tokenKeys.push(open.key);
       else
         (open.kind === 'webhook_secret' ? webhookSecrets : clientSecrets).push({
-          id: secret.id, key: open.key, notAfterMs: open.notAfterMs,
+          id: secret.id,
+          key: open.key,
+          notAfterMs: open.notAfterMs,
         });
     }
     return {
@@ -123,7 +131,9 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
       const endpoints: Endpoint[] = [];
       for (const row of rows) endpoints.push(await toEndpoint(row));
       if (ids === 'all') {
-        const current = new Set(rows.flatMap((row) => (JSON.parse(row.secrets) as SecretRow[]).map((secret) => secret.id)));
+        const current = new Set(
+          rows.flatMap((row) => (JSON.parse(row.secrets) as SecretRow[]).map((secret) => secret.id)),
+        );
         for (const id of opened.keys()) if (!current.has(id)) opened.delete(id);
       }
       return endpoints;

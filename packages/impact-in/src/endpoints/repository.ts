@@ -15,7 +15,12 @@ const withSecrets = async (tx: Tx, endpoints: EndpointRow[]): Promise<EndpointWi
   const secrets = await tx.orm
     .select()
     .from(impactInEndpointSecret)
-    .where(inArray(impactInEndpointSecret.endpointId, endpoints.map(({ id }) => id)))
+    .where(
+      inArray(
+        impactInEndpointSecret.endpointId,
+        endpoints.map(({ id }) => id),
+      ),
+    )
     .orderBy(desc(impactInEndpointSecret.createdAt), desc(impactInEndpointSecret.id));
   const ofEndpoint = Map.groupBy(secrets, (secret) => secret.endpointId);
   return endpoints.map((endpoint) => ({ endpoint, secrets: ofEndpoint.get(endpoint.id) ?? [] }));
@@ -47,7 +52,12 @@ export const findEndpoint = async (tx: Tx, id: string): Promise<EndpointWithSecr
   (await withSecrets(tx, await tx.orm.select().from(impactInEndpoint).where(eq(impactInEndpoint.id, id))))[0];
 
 /** @returns whether there is such an endpoint in another state */
-export const updateEndpointState = async (tx: Tx, id: string, state: EndpointRow['state'], now: Date): Promise<boolean> => {
+export const updateEndpointState = async (
+  tx: Tx,
+  id: string,
+  state: EndpointRow['state'],
+  now: Date,
+): Promise<boolean> => {
   const changed = await tx.sql`
     update impact_in_endpoint set state = ${state}, updated_at = ${now} where id = ${id} and state <> ${state} returning id`;
   return changed.length > 0;

@@ -8,7 +8,14 @@ import { secretPurpose } from './endpoint.ts';
 import { tokenPath, viewEndpoint } from './endpoint-view.ts';
 import { grantToken } from './grant-token.ts';
 import { findEndpoint, selectEndpoints } from './repository.ts';
-import { createdEndpointView, createEndpointBody, endpointListQuery, endpointPage, endpointParams, endpointView } from './schema.ts';
+import {
+  createdEndpointView,
+  createEndpointBody,
+  endpointListQuery,
+  endpointPage,
+  endpointParams,
+  endpointView,
+} from './schema.ts';
 import { setEndpointState } from './set-endpoint-state.ts';
 
 const defineRoute = routeDefiner<ImpactInDeps>();
@@ -16,7 +23,10 @@ const canRead = { scopes: ['endpoints:read'] } as const;
 const canManage = { scopes: ['endpoints:manage'] } as const;
 const path = '/api/v1/impact-in/endpoints';
 
-const makerOf = (principal: CompanyPrincipal, request: RequestInfo): EndpointMaker => ({ actor: actorOf(principal), request });
+const makerOf = (principal: CompanyPrincipal, request: RequestInfo): EndpointMaker => ({
+  actor: actorOf(principal),
+  request,
+});
 
 /** This process knows the change before its caller does; the change is committed, so failing here must not undo the answer. */
 const knowNow = ({ endpoints }: ImpactInDeps, id: string): Promise<void> => endpoints.reload(id).catch(() => undefined);
@@ -119,7 +129,8 @@ const token = defineRoute({
     }
     const { error } = answer;
     request.log['reason'] = error;
-    if (error === 'invalid_client') return reply(401, { error }, { ...noStore, 'www-authenticate': 'Basic realm="oauth"' });
+    if (error === 'invalid_client')
+      return reply(401, { error }, { ...noStore, 'www-authenticate': 'Basic realm="oauth"' });
     if (error === 'temporarily_unavailable') return reply(503, { error }, { ...noStore, 'retry-after': '2' });
     return reply(400, { error }, noStore);
   },

@@ -8,16 +8,38 @@ export const partnerName = z.enum(partnerNames, { error: `must be one of ${partn
 const schemeNames = Object.keys(profiles) as [SchemeName, ...SchemeName[]];
 
 const plainText = (max: number) =>
-  z.string().trim().regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters').min(1, 'must not be empty').max(max, `must be at most ${max} characters`);
+  z
+    .string()
+    .trim()
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters')
+    .min(1, 'must not be empty')
+    .max(max, `must be at most ${max} characters`);
 
 export const createEndpointBody = z.strictObject({
   partner: partnerName,
   name: plainText(100).describe('For people.'),
-  scheme: z.enum(schemeNames, { error: `must be one of ${schemeNames.join(', ')}` }).optional().describe("How requests are authenticated; default is the partner's own."),
-  hint: plainText(200).optional().describe('The account the partner names in its payloads (organization_id, projectId); needed for the address without an endpoint id.'),
-  toleranceSeconds: z.int().min(30).max(900).default(300).describe('Accepted distance of the signed timestamp from now, in both directions.'),
+  scheme: z
+    .enum(schemeNames, { error: `must be one of ${schemeNames.join(', ')}` })
+    .optional()
+    .describe("How requests are authenticated; default is the partner's own."),
+  hint: plainText(200)
+    .optional()
+    .describe(
+      'The account the partner names in its payloads (organization_id, projectId); needed for the address without an endpoint id.',
+    ),
+  toleranceSeconds: z
+    .int()
+    .min(30)
+    .max(900)
+    .default(300)
+    .describe('Accepted distance of the signed timestamp from now, in both directions.'),
   bodyLimitBytes: z.int().min(1_024).max(1_048_576).default(262_144),
-  allowedNetworks: z.array(z.string().refine(isNetwork, 'must be an IP address or a network in CIDR notation')).min(1).max(100).optional().describe('Networks that may send; anyone when left out.'),
+  allowedNetworks: z
+    .array(z.string().refine(isNetwork, 'must be an IP address or a network in CIDR notation'))
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Networks that may send; anyone when left out.'),
 });
 export type CreateEndpointInput = z.input<typeof createEndpointBody>;
 

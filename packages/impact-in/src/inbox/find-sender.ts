@@ -14,7 +14,11 @@ export type Sender =
 /** More endpoints than this that claim one account are not tried: somebody would be spending our time. */
 const maxCandidates = 32;
 
-const atItsAddress = async (partner: PartnerName, endpoint: Endpoint | undefined, arrival: Arrival): Promise<Sender> => {
+const atItsAddress = async (
+  partner: PartnerName,
+  endpoint: Endpoint | undefined,
+  arrival: Arrival,
+): Promise<Sender> => {
   if (endpoint === undefined || endpoint.partner !== partner) {
     pretendToAuthenticate(partner, arrival);
     return endpoint === undefined
@@ -26,7 +30,11 @@ const atItsAddress = async (partner: PartnerName, endpoint: Endpoint | undefined
 };
 
 /** The hint lies in the signed body, and exactly one endpoint's secret must fit: a hint alone decides nothing. */
-const atTheBareAddress = async (partner: PartnerName, directory: EndpointDirectory, arrival: Arrival): Promise<Sender> => {
+const atTheBareAddress = async (
+  partner: PartnerName,
+  directory: EndpointDirectory,
+  arrival: Arrival,
+): Promise<Sender> => {
   const hint = readAccountHint(partnerOf[partner], arrival.body);
   const candidates = hint === null ? [] : directory.findByHint(partner, hint);
   const only = candidates.length === 1 ? candidates[0] : undefined;

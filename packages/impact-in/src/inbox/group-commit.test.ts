@@ -25,7 +25,8 @@ const open = (limits: Partial<GroupCommitLimits> = {}, write?: (rows: readonly R
   });
   return { commits, batches, mostFlying: () => mostFlying };
 };
-const rows = (count: number, more: Partial<Row> = {}): Row[] => Array.from({ length: count }, (_, n) => ({ n, ...more }));
+const rows = (count: number, more: Partial<Row> = {}): Row[] =>
+  Array.from({ length: count }, (_, n) => ({ n, ...more }));
 const faultOf = (error: unknown) => (error instanceof InboxUnavailable ? error.fault : error);
 
 describe('group commit', () => {
@@ -94,7 +95,12 @@ describe('batch writer', () => {
   const sqlError = (code: string) => Object.assign(new Error(code), { code });
   const writer = (store: (rows: readonly number[]) => Promise<number[]>, patienceMs = 1_000) => {
     let nowMs = 0;
-    return createBatchWriter<number, number>({ store, patienceMs, nowMs: () => nowMs, pause: async (ms) => void (nowMs += ms) });
+    return createBatchWriter<number, number>({
+      store,
+      patienceMs,
+      nowMs: () => nowMs,
+      pause: async (ms) => void (nowMs += ms),
+    });
   };
 
   test.each(['40001', '40P01'])('SQLSTATE %s is tried once more, not for ever', async (code) => {
@@ -129,7 +135,16 @@ describe('batch writer', () => {
     });
     const results = await write([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(results.map((result) => ('stored' in result ? result.stored : result.error.name))).toEqual([
-      'UnstorableRow', 1, 2, 'UnstorableRow', 'UnstorableRow', 5, 6, 7, 8, 'UnstorableRow',
+      'UnstorableRow',
+      1,
+      2,
+      'UnstorableRow',
+      'UnstorableRow',
+      5,
+      6,
+      7,
+      8,
+      'UnstorableRow',
     ]);
   });
 });

@@ -104,8 +104,7 @@ export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): Grou
       const results = await options.write(batch.map((item) => item.row));
       batch.forEach((item, index) => {
         const result = results[index];
-        if (result === undefined || 'error' in result)
-          fail(item, result?.error ?? new InboxUnavailable('database'));
+        if (result === undefined || 'error' in result) fail(item, result?.error ?? new InboxUnavailable('database'));
         else if (!item.settled) {
           item.settled = true;
           item.resolve(result.stored);
@@ -155,7 +154,15 @@ export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): Grou
     bytes += size;
     rowsOfOwner.set(owner, ofOwner + 1);
     return new Promise<T>((resolve, reject) => {
-      queue.push({ row, bytes: size, owner, giveUpAtMs: performance.now() + limits.deadlineMs, settled: false, resolve, reject });
+      queue.push({
+        row,
+        bytes: size,
+        owner,
+        giveUpAtMs: performance.now() + limits.deadlineMs,
+        settled: false,
+        resolve,
+        reject,
+      });
       if (pumpPlanned || flying.size >= limits.flushesInFlight) return;
       // At the end of this turn, so that requests read from the sockets together share a commit.
       pumpPlanned = true;

@@ -2,7 +2,14 @@ import type { MetricsRegistry } from '@impact-hub/core';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { RejectionReason } from './authenticate.ts';
 
-export type InboxOutcome = 'accepted' | 'duplicate' | 'conflict' | 'quarantined' | 'rejected' | 'unavailable' | 'paused';
+export type InboxOutcome =
+  | 'accepted'
+  | 'duplicate'
+  | 'conflict'
+  | 'quarantined'
+  | 'rejected'
+  | 'unavailable'
+  | 'paused';
 
 export type InboxMetrics = {
   /** A webhook was answered. */
@@ -22,28 +29,50 @@ export const createInboxMetrics = (
 ): InboxMetrics => {
   const registers = [registry];
   const total = new Counter({
-    name: 'impact_in_deliveries_total', help: 'Webhooks answered, by partner and outcome.',
-    labelNames: ['partner', 'outcome'], registers,
+    name: 'impact_in_deliveries_total',
+    help: 'Webhooks answered, by partner and outcome.',
+    labelNames: ['partner', 'outcome'],
+    registers,
   });
   const duration = new Histogram({
-    name: 'impact_in_delivery_duration_seconds', help: 'Time from the last byte of a webhook to its answer.',
-    labelNames: ['partner'], buckets: ackSeconds, registers,
+    name: 'impact_in_delivery_duration_seconds',
+    help: 'Time from the last byte of a webhook to its answer.',
+    labelNames: ['partner'],
+    buckets: ackSeconds,
+    registers,
   });
   const rejections = new Counter({
-    name: 'impact_in_rejected_total', help: 'Webhooks that were not authentic, by reason.',
-    labelNames: ['partner', 'reason'], registers,
+    name: 'impact_in_rejected_total',
+    help: 'Webhooks that were not authentic, by reason.',
+    labelNames: ['partner', 'reason'],
+    registers,
   });
   const notStored = new Counter({
-    name: 'impact_in_rejected_not_stored_total', help: 'Rejected webhooks beyond the cap, counted but not stored.', registers,
+    name: 'impact_in_rejected_not_stored_total',
+    help: 'Rejected webhooks beyond the cap, counted but not stored.',
+    registers,
   });
   const flushRows = new Histogram({
-    name: 'impact_in_inbox_flush_rows', help: 'Receipts per commit.', buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256], registers,
+    name: 'impact_in_inbox_flush_rows',
+    help: 'Receipts per commit.',
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+    registers,
   });
   const flushSeconds = new Histogram({
-    name: 'impact_in_inbox_flush_seconds', help: 'Duration of one commit of receipts.', buckets: ackSeconds, registers,
+    name: 'impact_in_inbox_flush_seconds',
+    help: 'Duration of one commit of receipts.',
+    buckets: ackSeconds,
+    registers,
   });
   const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({ name, help, registers, collect() { this.set(read()); } });
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
   };
   gauge('impact_in_inbox_waiting_rows', 'Receipts waiting for their commit.', () => waiting().rows);
   gauge('impact_in_inbox_waiting_bytes', 'Bytes of receipts waiting for their commit.', () => waiting().bytes);

@@ -33,11 +33,16 @@ const createWaker = (options: Options): (() => void) => {
   return () => {
     if (planned) return;
     planned = true;
-    setTimeout(() => {
-      wokenAtMs = performance.now();
-      // A lost wake-up costs up to a second: the relay sweeps.
-      wakeRelay(options.sql).catch(options.onError).finally(() => (planned = false));
-    }, Math.max(0, wokenAtMs + minWakeIntervalMs - performance.now()));
+    setTimeout(
+      () => {
+        wokenAtMs = performance.now();
+        // A lost wake-up costs up to a second: the relay sweeps.
+        wakeRelay(options.sql)
+          .catch(options.onError)
+          .finally(() => (planned = false));
+      },
+      Math.max(0, wokenAtMs + minWakeIntervalMs - performance.now()),
+    );
   };
 };
 

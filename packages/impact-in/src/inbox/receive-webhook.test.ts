@@ -26,8 +26,13 @@ describe('acknowledgement', () => {
     const { receiptId, ...rest } = answer.json<{ receiptId: string }>();
     expect(rest).toEqual({ received: true });
     expect(await receiptOf(receiptId)).toMatchObject({
-      company_id: companyId, endpoint_id: benevity.id, partner: 'benevity', outcome: 'accepted',
-      event_id: event.eventId, event_type: event.eventType, body_bytes: event.body.length,
+      company_id: companyId,
+      endpoint_id: benevity.id,
+      partner: 'benevity',
+      outcome: 'accepted',
+      event_id: event.eventId,
+      event_type: event.eventType,
+      body_bytes: event.body.length,
     });
     expect(await hub.owner`select 1 from impact_in_dedupe where receipt_id = ${receiptId}`).toHaveLength(1);
     expect(await hub.owner`select queue, company_id from job where id = ${receiptId}`).toEqual([
@@ -55,7 +60,9 @@ describe('acknowledgement', () => {
     const kept = await receiptOf(second.receiptId);
     expect(kept).toMatchObject({ outcome: 'conflict', original_id: first.receiptId });
     expect(kept?.['sealed']).not.toBeNull();
-    expect(await hub.owner`select queue from job where id = ${second.receiptId}`).toEqual([{ queue: 'impact-in.report-conflict' }]);
+    expect(await hub.owner`select queue from job where id = ${second.receiptId}`).toEqual([
+      { queue: 'impact-in.report-conflict' },
+    ]);
   });
 
   test('authentic bytes that are no known event are quarantined with 202', async () => {
@@ -64,19 +71,27 @@ describe('acknowledgement', () => {
       [Buffer.from(JSON.stringify({ event_type: 'unheard.of' })), 'schema_mismatch'],
       [Buffer.from([0xff, 0xfe, 0x00]), 'not_json'],
       [Buffer.alloc(0), 'not_json'],
-      [Buffer.from(JSON.stringify({ ...eventOf('benevity', 'nul').payload, transaction_id: 'a\0b' })), 'schema_mismatch'],
+      [
+        Buffer.from(JSON.stringify({ ...eventOf('benevity', 'nul').payload, transaction_id: 'a\0b' })),
+        'schema_mismatch',
+      ],
     ] as const) {
       const answer = await sendSigned(hub, benevity, body);
       expect(answer.statusCode).toBe(202);
       const { receiptId } = answer.json<{ receiptId: string }>();
-      expect(await receiptOf(receiptId)).toMatchObject({ outcome: 'quarantined', reason: expect.stringContaining(reason) });
+      expect(await receiptOf(receiptId)).toMatchObject({
+        outcome: 'quarantined',
+        reason: expect.stringContaining(reason),
+      });
       expect(await hub.owner`select 1 from job where id = ${receiptId}`).toHaveLength(0);
     }
   });
 
   test('raw bytes and headers are stored encrypted and readable by the company only', async () => {
     const event = eventOf('benevity', 'sealed');
-    const { receiptId } = (await sendSigned(hub, benevity, event.body, { headers: { cookie: 'secret=1' } })).json<{ receiptId: string }>();
+    const { receiptId } = (await sendSigned(hub, benevity, event.body, { headers: { cookie: 'secret=1' } })).json<{
+      receiptId: string;
+    }>();
     const sealed = (await receiptOf(receiptId))?.['sealed'] as Buffer;
     expect(sealed.includes(event.eventId)).toBe(false);
     const open = await hub.crypto.unseal({ companyId, purpose: 'impact_in.receipt', context: receiptId, sealed });
@@ -90,7 +105,13 @@ describe('authentication', () => {
   test('every failure gets the same 401, whether or not the endpoint exists', async () => {
     const event = eventOf('benevity', 'refused');
     const body = event.body;
-    const unsigned = (address: string) => hub.server.inject({ method: 'POST', url: address, payload: body, headers: { 'content-type': 'application/json' } });
+    const unsigned = (address: string) =>
+      hub.server.inject({
+        method: 'POST',
+        url: address,
+        payload: body,
+        headers: { 'content-type': 'application/json' },
+      });
     const answers = [
       await unsigned(url()),
       await sendSigned(hub, benevity, body, { secret: 'wrong' }),
@@ -114,26 +135,46 @@ describe('authentication', () => {
 
   test('a refused request is recorded with its reason, up to a cap, and never for an endpoint that does not exist', async () => {
     const endpoint = await hub.addEndpoint(companyId, { partner: 'goodera' });
-    for (let n = 0; n < 40; n += 1) await sendSigned(hub, endpoint, eventOf('goodera', `forged ${n}`).body, { secret: 'wrong' });
+    for (let n = 0; n < 40; n += 1)
+      await sendSigned(hub, endpoint, eventOf('goodera', `forged ${n}`).body, { secret: 'wrong' });
     await expect
-      .poll(async () => (await hub.owner`select reason from impact_in_receipt where endpoint_id = ${endpoint.id}`).length)
+      .poll(
+        async () => (await hub.owner`select reason from impact_in_receipt where endpoint_id = ${endpoint.id}`).length,
+      )
       .toBe(20);
-    const rows = await hub.owner`select distinct outcome, reason from impact_in_receipt where endpoint_id = ${endpoint.id}`;
+    const rows =
+      await hub.owner`select distinct outcome, reason from impact_in_receipt where endpoint_id = ${endpoint.id}`;
     expect(rows).toEqual([{ outcome: 'rejected', reason: 'signature_mismatch' }]);
     expect(await hub.metrics.metrics()).toContain('impact_in_rejected_not_stored_total 20');
-    const unknown = await hub.owner`select 1 from impact_in_receipt where endpoint_id not in (select id from impact_in_endpoint)`;
+    const unknown =
+      await hub.owner`select 1 from impact_in_receipt where endpoint_id not in (select id from impact_in_endpoint)`;
     expect(unknown).toHaveLength(0);
   });
 
   test('the bare address accepts exactly the endpoint whose account and secret fit', async () => {
     const other = await hub.addEndpoint(await hub.addCompany(), { partner: 'benevity', hint: 'org_1' });
     const { payload } = eventOf('benevity', 'bare');
-    const mine = await sendSigned(hub, benevity, { ...payload, organization_id: 'org_1' }, { url: '/webhooks/benevity' });
+    const mine = await sendSigned(
+      hub,
+      benevity,
+      { ...payload, organization_id: 'org_1' },
+      { url: '/webhooks/benevity' },
+    );
     expect(mine.statusCode).toBe(200);
     expect(await receiptOf(mine.json<{ receiptId: string }>().receiptId)).toMatchObject({ endpoint_id: benevity.id });
-    const theirs = await sendSigned(hub, other, { ...payload, organization_id: 'org_1' }, { url: '/webhooks/benevity' });
+    const theirs = await sendSigned(
+      hub,
+      other,
+      { ...payload, organization_id: 'org_1' },
+      { url: '/webhooks/benevity' },
+    );
     expect(await receiptOf(theirs.json<{ receiptId: string }>().receiptId)).toMatchObject({ endpoint_id: other.id });
-    const elsewhere = await sendSigned(hub, benevity, { ...payload, organization_id: 'org_2' }, { url: '/webhooks/benevity' });
+    const elsewhere = await sendSigned(
+      hub,
+      benevity,
+      { ...payload, organization_id: 'org_2' },
+      { url: '/webhooks/benevity' },
+    );
     expect(elsewhere.statusCode).toBe(401);
   });
 
@@ -145,16 +186,25 @@ describe('authentication', () => {
   });
 
   test('encoded and oversize bodies are refused', async () => {
-    expect((await sendSigned(hub, benevity, Buffer.from('x'), { headers: { 'content-encoding': 'gzip' } })).statusCode).toBe(415);
+    expect(
+      (await sendSigned(hub, benevity, Buffer.from('x'), { headers: { 'content-encoding': 'gzip' } })).statusCode,
+    ).toBe(415);
     expect((await sendSigned(hub, benevity, Buffer.alloc(262_145, 'x'))).statusCode).toBe(413);
     expect((await sendSigned(hub, benevity, Buffer.alloc(1_100_000, 'x'))).statusCode).toBe(413);
-    expect((await sendSigned(hub, benevity, eventOf('benevity', 'type').body, { headers: { 'content-type': 'text/plain' } })).statusCode).toBe(200);
+    expect(
+      (await sendSigned(hub, benevity, eventOf('benevity', 'type').body, { headers: { 'content-type': 'text/plain' } }))
+        .statusCode,
+    ).toBe(200);
   });
 
   test('a paused endpoint sends authentic requests away for later, and tells others nothing', async () => {
     const endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
     const setState = (verb: string) =>
-      hub.server.inject({ method: 'POST', url: `/api/v1/impact-in/endpoints/${endpoint.id}/${verb}`, headers: { 'x-test-company': companyId } });
+      hub.server.inject({
+        method: 'POST',
+        url: `/api/v1/impact-in/endpoints/${endpoint.id}/${verb}`,
+        headers: { 'x-test-company': companyId },
+      });
     expect((await setState('pause')).json()).toMatchObject({ state: 'paused' });
     const event = eventOf('benevity', 'paused');
     const answer = await sendSigned(hub, endpoint, event.body);
@@ -169,14 +219,21 @@ describe('the partner simulators against the real receiver', () => {
   const fetchHub: typeof fetch = async (address, init) => {
     const { pathname } = new URL(String(address));
     const headers = new Headers(init?.headers);
-    if (init?.body instanceof URLSearchParams) headers.set('content-type', 'application/x-www-form-urlencoded;charset=UTF-8');
-    const payload = init?.body instanceof URLSearchParams ? init.body.toString() : Buffer.from(init?.body as Uint8Array);
-    const answer = await hub.server.inject({ method: 'POST', url: pathname, headers: Object.fromEntries(headers), payload });
+    if (init?.body instanceof URLSearchParams)
+      headers.set('content-type', 'application/x-www-form-urlencoded;charset=UTF-8');
+    const payload =
+      init?.body instanceof URLSearchParams ? init.body.toString() : Buffer.from(init?.body as Uint8Array);
+    const answer = await hub.server.inject({
+      method: 'POST',
+      url: pathname,
+      headers: Object.fromEntries(headers),
+      payload,
+    });
     return new Response(answer.rawPayload.toString('utf8'), { status: answer.statusCode });
   };
-  const cases = (['benevity-hmac', 'goodera-hmac', 'workday-hmac', 'workday-oauth', 'standard-webhooks'] as SchemeName[]).flatMap(
-    (scheme) => faultsOf(scheme).map((fault) => ({ scheme, fault })),
-  );
+  const cases = (
+    ['benevity-hmac', 'goodera-hmac', 'workday-hmac', 'workday-oauth', 'standard-webhooks'] as SchemeName[]
+  ).flatMap((scheme) => faultsOf(scheme).map((fault) => ({ scheme, fault })));
   const endpoints = new Map<SchemeName, TestEndpoint>();
 
   test.each(cases)('$scheme, $fault, is answered as documented', async ({ scheme, fault }) => {
@@ -184,8 +241,17 @@ describe('the partner simulators against the real receiver', () => {
     const endpoint = endpoints.get(scheme) ?? (await hub.addEndpoint(companyId, { partner, scheme }));
     endpoints.set(scheme, endpoint);
     const { credentials } = endpoint;
-    const secret = 'secret' in credentials ? credentials.secret : await fetchAccessToken('http://hub.test/oauth/token', credentials, fetchHub);
-    const input: FaultInput = { partner: partner as PartnerName, scheme, secret, seed: `${scheme} ${fault}`, nowMs: Date.now() };
+    const secret =
+      'secret' in credentials
+        ? credentials.secret
+        : await fetchAccessToken('http://hub.test/oauth/token', credentials, fetchHub);
+    const input: FaultInput = {
+      partner: partner as PartnerName,
+      scheme,
+      secret,
+      seed: `${scheme} ${fault}`,
+      nowMs: Date.now(),
+    };
     const result = await simulatePartner(`http://hub.test/webhooks/${partner}/${endpoint.id}`, fault, input, fetchHub);
     expect(result).toMatchObject({ asExpected: true });
   });
@@ -193,7 +259,9 @@ describe('the partner simulators against the real receiver', () => {
   test('a wrong client secret gets the error of RFC 6749', async () => {
     const endpoint = endpoints.get('workday-oauth');
     const answer = await hub.server.inject({
-      method: 'POST', url: '/oauth/token', headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      method: 'POST',
+      url: '/oauth/token',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
       payload: `grant_type=client_credentials&client_id=${endpoint?.id}&client_secret=wrong`,
     });
     expect([answer.statusCode, answer.json()]).toEqual([401, { error: 'invalid_client' }]);
@@ -203,6 +271,7 @@ describe('the partner simulators against the real receiver', () => {
 test('health tells per partner whether an active endpoint exists, and nothing else', async () => {
   const answer = await hub.server.inject('/webhooks/health');
   expect(answer.json()).toEqual({
-    status: 'ok', partners: { benevity: { active: true }, goodera: { active: true }, workday: { active: true } },
+    status: 'ok',
+    partners: { benevity: { active: true }, goodera: { active: true }, workday: { active: true } },
   });
 });

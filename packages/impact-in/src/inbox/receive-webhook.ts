@@ -47,7 +47,10 @@ const sha256 = (...parts: (string | Buffer)[]): Buffer => {
 const quarantineReason = (read: Exclude<BodyRead, { outcome: 'event' }>): string => {
   if (read.outcome === 'not_json') return 'not_json';
   const places = read.issues.slice(0, 5).map((issue) => `${issue.path} ${issue.message}`);
-  return `schema_mismatch: ${places.join('; ')}`.replaceAll(/[^\P{Cc}]/gu, ' ').toWellFormed().slice(0, 500);
+  return `schema_mismatch: ${places.join('; ')}`
+    .replaceAll(/[^\P{Cc}]/gu, ' ')
+    .toWellFormed()
+    .slice(0, 500);
 };
 
 const rowOf = (webhook: Webhook, endpoint: Endpoint, arrivedAtMs: number): Omit<ReceiptRow, 'sealed'> => ({
@@ -66,7 +69,12 @@ const rowOf = (webhook: Webhook, endpoint: Endpoint, arrivedAtMs: number): Omit<
   arrivedAtMs,
 });
 
-const authenticRow = (webhook: Webhook, endpoint: Endpoint, verified: Verified, arrivedAtMs: number): AuthenticReceiptRow => {
+const authenticRow = (
+  webhook: Webhook,
+  endpoint: Endpoint,
+  verified: Verified,
+  arrivedAtMs: number,
+): AuthenticReceiptRow => {
   const { body, request } = webhook;
   const read = readEvent(partnerOf[endpoint.partner], body);
   const base = rowOf(webhook, endpoint, arrivedAtMs);
@@ -89,12 +97,22 @@ const authenticRow = (webhook: Webhook, endpoint: Endpoint, verified: Verified, 
   };
 };
 
-const keepRejected = (deps: ReceiveDeps, webhook: Webhook, endpoint: Endpoint, reason: string, arrivedAtMs: number): void => {
+const keepRejected = (
+  deps: ReceiveDeps,
+  webhook: Webhook,
+  endpoint: Endpoint,
+  reason: string,
+  arrivedAtMs: number,
+): void => {
   const { ip, rawHeaders } = webhook.request;
   if (!deps.inbox.rejected.admits(endpoint.id, ip)) return;
   const base = rowOf(webhook, endpoint, arrivedAtMs);
   const body = webhook.body.subarray(0, maxRejectedBodyBytes);
-  deps.inbox.rejected.record({ ...base, reason, sealed: sealRequest(endpoint.sealer, base.id, { ip, rawHeaders, body }) });
+  deps.inbox.rejected.record({
+    ...base,
+    reason,
+    sealed: sealRequest(endpoint.sealer, base.id, { ip, rawHeaders, body }),
+  });
 };
 
 const commit = async (inbox: Inbox, row: AuthenticReceiptRow): Promise<StoredReceipt & { quarantined: boolean }> => {
@@ -135,7 +153,12 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
     answered('unavailable');
     throw inboxUnavailable({ headers: soon(), context: { fault: 'endpoints_unknown' } });
   }
-  const sender = await findSender(endpoints, webhook, { ...request, body: webhook.body, nowMs: clock.nowMs(), issuer: deps.publicUrl });
+  const sender = await findSender(endpoints, webhook, {
+    ...request,
+    body: webhook.body,
+    nowMs: clock.nowMs(),
+    issuer: deps.publicUrl,
+  });
   const { endpoint } = sender;
   if (endpoint !== null) request.log['endpointId'] = endpoint.id;
   if (!sender.valid) {

@@ -13,7 +13,10 @@ const acknowledgement = z.object({
   receiptId: z.uuid(),
   duplicate: z.literal(true).optional().describe('The event had been received before; it is not processed again.'),
 });
-const output = { 200: acknowledgement, 202: acknowledgement.describe('Authentic, but not an event the hub knows: kept for inspection.') };
+const output = {
+  200: acknowledgement,
+  202: acknowledgement.describe('Authentic, but not an event the hub knows: kept for inspection.'),
+};
 
 /** The largest limit an endpoint can have. */
 const bodyLimitBytes = 1_048_576;
@@ -45,7 +48,12 @@ const receiveAtEndpoint = defineRoute({
   handler: ({ input, deps, request }) => {
     const { partner, endpointId } = input.params;
     if (!isPartner(partner)) throw notAuthentic();
-    return receive(deps, { partner, endpointId: endpointId.toLowerCase(), body: input.body as unknown as Buffer, request });
+    return receive(deps, {
+      partner,
+      endpointId: endpointId.toLowerCase(),
+      body: input.body as unknown as Buffer,
+      request,
+    });
   },
 });
 

@@ -18,15 +18,25 @@ afterAll(() => database.drop());
 const inboxOfProcess = async (): Promise<Inbox & { end(): Promise<void> }> => {
   const sql = connectSql(database.systemUrl, { maxConnections: 6, applicationName: 'test-ingest' });
   const inbox = await openInbox({ sql, registry: createMetrics(), onError: (error) => errors.push(error) });
-  return { ...inbox, end: async () => { await inbox.stop(); await sql.end(); } };
+  return {
+    ...inbox,
+    end: async () => {
+      await inbox.stop();
+      await sql.end();
+    },
+  };
 };
 const newPlace = () => ({ companyId: newId(), endpointId: newId() });
 const count = async (table: string, endpointId: string): Promise<number> =>
-  Number((await database.owner.unsafe(`select count(*) from ${table} where endpoint_id = $1`, [endpointId]))[0]?.['count']);
+  Number(
+    (await database.owner.unsafe(`select count(*) from ${table} where endpoint_id = $1`, [endpointId]))[0]?.['count'],
+  );
 const outcomes = async (endpointId: string): Promise<Record<string, number>> =>
   Object.fromEntries(
-    (await database.owner<{ outcome: string; n: number }[]>`
-      select outcome, count(*)::int as n from impact_in_receipt where endpoint_id = ${endpointId} group by outcome`).map((row) => [row.outcome, row.n]),
+    (
+      await database.owner<{ outcome: string; n: number }[]>`
+      select outcome, count(*)::int as n from impact_in_receipt where endpoint_id = ${endpointId} group by outcome`
+    ).map((row) => [row.outcome, row.n]),
   );
 
 describe('group commit on Postgres', () => {
@@ -77,7 +87,9 @@ describe('group commit on Postgres', () => {
     const place = newPlace();
     const rows = Array.from({ length: 256 }, (_, n) => receiptRow(place, {}, n === 100 ? { eventType: 'a\0b' } : {}));
     const stored = await Promise.allSettled(rows.map((row) => inbox.submit(row)));
-    const failed = stored.flatMap((result, n) => (result.status === 'rejected' ? [{ n, name: (result.reason as Error).name }] : []));
+    const failed = stored.flatMap((result, n) =>
+      result.status === 'rejected' ? [{ n, name: (result.reason as Error).name }] : [],
+    );
     expect(failed).toEqual([{ n: 100, name: 'UnstorableRow' }]);
     expect(await count('impact_in_receipt', place.endpointId)).toBe(255);
     await inbox.end();
@@ -89,7 +101,8 @@ describe('group commit on Postgres', () => {
     const [first, second] = await storeReceipts(database.db.systemSql, rows);
     expect(first).toEqual({ kind: 'new', receiptId: rows[0]?.id });
     expect(second).toEqual({ kind: 'conflict', receiptId: rows[1]?.id, originalId: rows[0]?.id });
-    const kept = await database.owner`select sealed, original_id from impact_in_receipt where id = ${rows[1]?.id ?? ''}`;
+    const kept =
+      await database.owner`select sealed, original_id from impact_in_receipt where id = ${rows[1]?.id ?? ''}`;
     expect(kept).toMatchObject([{ sealed: rows[1]?.sealed, original_id: rows[0]?.id }]);
   });
 
@@ -112,7 +125,9 @@ describe('group commit on Postgres', () => {
     let answered = false;
     const rolledBack = database.owner.begin(async (sql) => {
       await sql`insert into impact_in_dedupe values (${place.endpointId}, ${first.dedupeKey}, ${place.companyId}, ${first.id}, ${first.bodySha256}, now())`;
-      const second = storeReceipts(database.db.systemSql, [receiptRow(place, { id: 'in flight' })]).finally(() => (answered = true));
+      const second = storeReceipts(database.db.systemSql, [receiptRow(place, { id: 'in flight' })]).finally(
+        () => (answered = true),
+      );
       await new Promise((resolve) => setTimeout(resolve, 200));
       expect(answered).toBe(false);
       return { second };

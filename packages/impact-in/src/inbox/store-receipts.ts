@@ -24,10 +24,23 @@ const encode = <R extends ReceiptRow>(
       offset += part.length;
     }
     return {
-      id: row.id, ms: timeOfId(row.id), co: row.companyId, ep: row.endpointId, pa: row.partner, re: row.reason,
-      ei: row.eventId, et: row.eventType, ci: row.correlationId, ek: row.entityKey, si: row.secretId, rq: row.requestId,
-      bb: row.bodyBytes, la: Math.round((nowMs - row.arrivedAtMs) * 1_000) / 1_000,
-      of: start, le: row.sealed.length, ...more(row),
+      id: row.id,
+      ms: timeOfId(row.id),
+      co: row.companyId,
+      ep: row.endpointId,
+      pa: row.partner,
+      re: row.reason,
+      ei: row.eventId,
+      et: row.eventType,
+      ci: row.correlationId,
+      ek: row.entityKey,
+      si: row.secretId,
+      rq: row.requestId,
+      bb: row.bodyBytes,
+      la: Math.round((nowMs - row.arrivedAtMs) * 1_000) / 1_000,
+      of: start,
+      le: row.sealed.length,
+      ...more(row),
     };
   });
   return [JSON.stringify(columns), Buffer.concat(parts).toString('base64')];
@@ -90,10 +103,16 @@ type Known = { row: AuthenticReceiptRow; receiptId: string; sameBytes: boolean }
 /** A new statement, hence a new snapshot: it sees what the insertion above waited for. */
 const findKnown = async (sql: Sql, rows: readonly AuthenticReceiptRow[]): Promise<Known[]> => {
   const keys = rows.map((row, n) => ({
-    n, ep: row.endpointId, key: row.dedupeKey.toString('base64'), sha: row.bodySha256.toString('base64'),
+    n,
+    ep: row.endpointId,
+    key: row.dedupeKey.toString('base64'),
+    sha: row.bodySha256.toString('base64'),
   }));
   const found = await sql.unsafe<{ n: number; receiptId: string; sameBytes: boolean }[]>(
-    findKnownSql, [JSON.stringify(keys)], { prepare: true });
+    findKnownSql,
+    [JSON.stringify(keys)],
+    { prepare: true },
+  );
   if (found.length < rows.length) throw Object.assign(new Error('an event was forgotten meanwhile'), { code: '40001' });
   return found.map(({ n, receiptId, sameBytes }) => ({ row: rows[n] as AuthenticReceiptRow, receiptId, sameBytes }));
 };
@@ -104,9 +123,14 @@ const storeRepeated = async (sql: Sql, known: readonly Known[]): Promise<void> =
   const isDuplicate = (row: ReceiptRow): boolean => stored.get(row.id)?.sameBytes === true;
   // The bytes of a duplicate are those of its original; storing them again would let a repeating sender fill the disk.
   const rows = known.map(({ row }) => (isDuplicate(row) ? { ...row, sealed: Buffer.alloc(0) } : row));
-  const parameters = encode(rows, (row) => [row.sealed], (row) => ({
-    oc: isDuplicate(row) ? 'duplicate' : 'conflict', oi: stored.get(row.id)?.receiptId,
-  }));
+  const parameters = encode(
+    rows,
+    (row) => [row.sealed],
+    (row) => ({
+      oc: isDuplicate(row) ? 'duplicate' : 'conflict',
+      oi: stored.get(row.id)?.receiptId,
+    }),
+  );
   await sql.unsafe(storeRepeatedSql, parameters, { prepare: true });
 };
 
@@ -120,15 +144,28 @@ const storeRepeated = async (sql: Sql, known: readonly Known[]): Promise<void> =
  */
 export const storeReceipts = async (sql: Sql, rows: readonly AuthenticReceiptRow[]): Promise<StoredReceipt[]> => {
   const sorted = [...rows].sort(byKey);
-  const parameters = encode(sorted, (row) => [row.dedupeKey, row.bodySha256, row.sealed], (row) => ({
-    oc: row.outcome, tp: row.traceparent,
-  }));
+  const parameters = encode(
+    sorted,
+    (row) => [row.dedupeKey, row.bodySha256, row.sealed],
+    (row) => ({
+      oc: row.outcome,
+      tp: row.traceparent,
+    }),
+  );
   const fresh = new Set(
-    (await sql.unsafe<{ receipt_id: string }[]>(storeFreshSql, parameters, { prepare: true })).map((row) => row.receipt_id),
+    (await sql.unsafe<{ receipt_id: string }[]>(storeFreshSql, parameters, { prepare: true })).map(
+      (row) => row.receipt_id,
+    ),
   );
   if (fresh.size === rows.length) return rows.map((row) => ({ kind: 'new', receiptId: row.id }));
-  const known = await findKnown(sql, sorted.filter((row) => !fresh.has(row.id)));
-  await storeRepeated(sql, known.filter(({ row, receiptId }) => receiptId !== row.id));
+  const known = await findKnown(
+    sql,
+    sorted.filter((row) => !fresh.has(row.id)),
+  );
+  await storeRepeated(
+    sql,
+    known.filter(({ row, receiptId }) => receiptId !== row.id),
+  );
   const knownById = new Map(known.map((entry) => [entry.row.id, entry]));
   return rows.map((row): StoredReceipt => {
     const entry = knownById.get(row.id);
@@ -140,7 +177,11 @@ export const storeReceipts = async (sql: Sql, rows: readonly AuthenticReceiptRow
 
 /** Stores refused requests: no dedupe, no job. */
 export const storeRejected = async (sql: Sql, rows: readonly ReceiptRow[]): Promise<void> => {
-  const parameters = encode(rows, (row) => [row.sealed], () => ({ oc: 'rejected', oi: null }));
+  const parameters = encode(
+    rows,
+    (row) => [row.sealed],
+    () => ({ oc: 'rejected', oi: null }),
+  );
   await sql.unsafe(storeRepeatedSql, parameters, { prepare: true });
 };
 

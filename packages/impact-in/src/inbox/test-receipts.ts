@@ -13,9 +13,23 @@ export const receiptRow = (
   const id = newId();
   const eventId = event.id ?? id;
   return {
-    id, ...place, partner: 'benevity', outcome: 'accepted', reason: null, eventId, eventType: 'delivery.success',
-    correlationId: null, entityKey: null, secretId: null, requestId: newId(), bodyBytes: 100, arrivedAtMs: performance.now(),
-    sealed: randomBytes(100), dedupeKey: sha256(`event ${eventId}`), bodySha256: sha256(event.body ?? eventId), traceparent: null,
+    id,
+    ...place,
+    partner: 'benevity',
+    outcome: 'accepted',
+    reason: null,
+    eventId,
+    eventType: 'delivery.success',
+    correlationId: null,
+    entityKey: null,
+    secretId: null,
+    requestId: newId(),
+    bodyBytes: 100,
+    arrivedAtMs: performance.now(),
+    sealed: randomBytes(100),
+    dedupeKey: sha256(`event ${eventId}`),
+    bodySha256: sha256(event.body ?? eventId),
+    traceparent: null,
     ...more,
   };
 };
