@@ -2,7 +2,7 @@ import { createEndpoint } from '@impact-hub/impact-in';
 import { newId, type Route } from '@impact-hub/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestHub, type Method, type TestHub } from './support/test-hub.ts';
+import { createTestHub, type TestHub } from './support/test-hub.ts';
 
 type AnyRoute = Route<unknown>;
 type Problem = { status: number; code: string; requestId: string; errors?: { pointer: string }[] };
@@ -100,7 +100,7 @@ describe('the route table', () => {
 
 describe.each(routes.filter(isGuarded).map((route) => [nameOf(route), route] as const))('%s', (_name, route) => {
   const send = (key: string | undefined, values: Record<string, string> = {}) =>
-    hub.call(route.method as Method, fill(route.path, values), {
+    hub.call(route.method, fill(route.path, values), {
       ...(key === undefined ? {} : { key }),
       ...(withBody(route) ? { headers: json, body: '{}' } : {}),
     });
@@ -134,7 +134,7 @@ describe.each(routes.filter(isGuarded).map((route) => [nameOf(route), route] as 
     const parameter = /:(\w+)/.exec(path)?.[1] ?? '';
     const body = sampleBody(route);
     const ask = (key: string, value: string) =>
-      hub.call(route.method as Method, fill(route.path, { [parameter]: value }), {
+      hub.call(route.method, fill(route.path, { [parameter]: value }), {
         key,
         ...(body === undefined ? {} : { headers: json, body }),
       });
@@ -156,7 +156,7 @@ describe.each(routes.filter(isGuarded).map((route) => [nameOf(route), route] as 
   });
 
   test.runIf(route.input.query !== undefined)('refuses an unknown query field with 400 and names it', async () => {
-    const response = await hub.call(route.method as Method, `${fill(route.path, {})}?nonsense=1`, { key: keyOfA });
+    const response = await hub.call(route.method, `${fill(route.path, {})}?nonsense=1`, { key: keyOfA });
     expect(expectProblem(response, 400).errors?.map((error) => error.pointer)).toContain('/query/nonsense');
   });
 });
@@ -183,7 +183,7 @@ describe.each(routes.filter(withBody).map((route) => [nameOf(route), route] as c
     ['deep nesting', `${'['.repeat(5_000)}${']'.repeat(5_000)}`],
     ['bytes that are not UTF-8', Buffer.from([0x7b, 0xff, 0xfe, 0x7d])],
   ])('refuses %s as body with 400', async (_what, body) => {
-    const response = await hub.call(route.method as Method, fill(route.path, {}), {
+    const response = await hub.call(route.method, fill(route.path, {}), {
       key: keyOfA,
       headers: json,
       body,
@@ -209,7 +209,7 @@ describe('no input whatever makes the hub fail', () => {
             .filter(([, value]) => value.isWellFormed())
             .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
             .join('&');
-          const response = await hub.call(route.method as Method, `${path}?${search}`, {
+          const response = await hub.call(route.method, `${path}?${search}`, {
             ...(route.access === 'public' || route.access === 'signature' ? {} : { key: keyOfB }),
             ...(withBody(route) || route.rawBody === true ? { headers: json, body: JSON.stringify(body) } : {}),
           });

@@ -32,7 +32,9 @@ describe('roles', () => {
   it('are granted by a key only when it holds all their scopes, and the highest by no key', () => {
     expect(mayManageRole(key(['people:manage']), 'viewer', catalogue)).toBe(false);
     expect(mayManageRole(key(['people:manage', ...roleScopes('viewer', catalogue)]), 'viewer', catalogue)).toBe(true);
-    expect(mayManageRole(key(['people:manage', ...roleScopes('viewer', catalogue)]), 'operator', catalogue)).toBe(false);
+    expect(mayManageRole(key(['people:manage', ...roleScopes('viewer', catalogue)]), 'operator', catalogue)).toBe(
+      false,
+    );
     expect(mayManageRole(key(Object.keys(catalogue)), 'company_admin', catalogue)).toBe(true);
     expect(mayManageRole(key(Object.keys(catalogue)), 'system_admin', catalogue)).toBe(false);
   });
