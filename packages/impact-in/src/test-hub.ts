@@ -24,7 +24,7 @@ import { jobs } from './jobs.ts';
 import { impactInModule } from './module.ts';
 import { makeEvent, type EventSeed } from './simulators/make-event.ts';
 import { signRequest } from './simulators/sign-request.ts';
-import { defaultSchemeOf, type PartnerName } from './verification/profile.ts';
+import type { PartnerName, SchemeName } from './verification/profile.ts';
 
 /** Arrangement shared by this package's tests: the real server, database and crypto; callers name themselves by header. */
 export type TestHub = Awaited<ReturnType<typeof createTestHub>>;
@@ -136,7 +136,7 @@ export const sendSigned = async (
   more: { url?: string; headers?: Record<string, string>; secret?: string } = {},
 ) => {
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-  const scheme = endpoint.scheme as ReturnType<typeof defaultSchemeOf>;
+  const scheme = endpoint.scheme as SchemeName;
   const signed = signRequest({ scheme, secret: more.secret ?? endpoint.secret, body: bytes, nowMs: Date.now() });
   const url = more.url ?? `/webhooks/${endpoint.partner}/${endpoint.id}`;
   return hub.server.inject({ method: 'POST', url, headers: { ...signed.headers, ...more.headers }, payload: bytes });

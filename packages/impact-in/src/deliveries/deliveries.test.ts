@@ -200,7 +200,7 @@ describe('reading', () => {
       cursor = page.nextCursor;
     }
     expect(seen).toHaveLength(25);
-    expect(seen).toEqual([...new Set(seen)].sort().reverse());
+    expect(seen).toEqual([...new Set(seen)].sort().toReversed());
   });
 
   test('filters by partner, status, event, correlation and time', async () => {

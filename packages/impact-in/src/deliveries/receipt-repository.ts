@@ -40,7 +40,7 @@ export const findSealedReceipt = async (
   id: string,
 ): Promise<(ReceiptRecord & { sealed: Buffer }) | undefined> => {
   const [row] = await tx.orm.select().from(impactInReceipt).where(isReceipt(id));
-  return row?.sealed == null ? undefined : { ...row, sealed: row.sealed };
+  return row === undefined || row.sealed === null ? undefined : { ...row, sealed: row.sealed };
 };
 
 export const selectReceipts = (

@@ -1,17 +1,14 @@
 import { InboxUnavailable } from './inbox-errors.ts';
+import { createQuota, type QuotaLimits } from './inbox-quota.ts';
 
 /** What became of one row of a batch. */
 export type RowResult<T> = { stored: T } | { error: Error };
 
-export type GroupCommitLimits = {
+/** The quota bounds what waits or is in flight; beyond it, rows are refused at once. */
+export type GroupCommitLimits = QuotaLimits & {
   flushesInFlight: number;
   rowsPerFlush: number;
   bytesPerFlush: number;
-  /** Rows and bytes that may wait or be in flight; beyond, rows are refused at once. */
-  maxRows: number;
-  maxBytes: number;
-  /** Share of these that one owner may use, so that a single sender cannot starve the others. */
-  maxShareOfOwner: number;
   /** How long a caller waits. The row may be committed later all the same. */
   deadlineMs: number;
 };
@@ -56,6 +53,26 @@ type Waiting<R, T> = {
 
 const sweepIntervalMs = 100;
 
+/** Tells the caller, unless it has been told already. */
+const settle = <R, T>(item: Waiting<R, T>, result: RowResult<T>): void => {
+  if (item.settled) return;
+  item.settled = true;
+  if ('error' in result) item.reject(result.error);
+  else item.resolve(result.stored);
+};
+
+/** The oldest rows that fit one flush; a row that is too large for any goes alone. */
+const takeBatch = <R, T>(queue: Waiting<R, T>[], limits: GroupCommitLimits): Waiting<R, T>[] => {
+  let count = 0;
+  let size = 0;
+  while (count < Math.min(queue.length, limits.rowsPerFlush)) {
+    size += queue[count]?.bytes ?? 0;
+    if (count > 0 && size > limits.bytesPerFlush) break;
+    count += 1;
+  }
+  return queue.splice(0, count);
+};
+
 /**
  * Gathers rows of many requests into few transactions. There is no timer that delays a row: a flush starts in the
  * same turn of the event loop when a slot is free, so an idle system pays one commit, and batches grow under load
@@ -65,53 +82,23 @@ export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): Grou
   const { limits } = options;
   const queue: Waiting<R, T>[] = [];
   const flying = new Set<readonly Waiting<R, T>[]>();
-  const rowsOfOwner = new Map<string, number>();
-  let rows = 0;
-  let bytes = 0;
+  const quota = createQuota(limits);
   let pumpPlanned = false;
   let stopping = false;
   let whenIdle: (() => void) | undefined;
 
   const release = (item: Waiting<R, T>): void => {
-    rows -= 1;
-    bytes -= item.bytes;
-    const left = (rowsOfOwner.get(item.owner) ?? 1) - 1;
-    if (left === 0) rowsOfOwner.delete(item.owner);
-    else rowsOfOwner.set(item.owner, left);
-    if (rows === 0) whenIdle?.();
-  };
-
-  const fail = (item: Waiting<R, T>, error: Error): void => {
-    if (item.settled) return;
-    item.settled = true;
-    item.reject(error);
-  };
-
-  const takeBatch = (): Waiting<R, T>[] => {
-    let count = 0;
-    let size = 0;
-    while (count < Math.min(queue.length, limits.rowsPerFlush)) {
-      size += queue[count]?.bytes ?? 0;
-      if (count > 0 && size > limits.bytesPerFlush) break;
-      count += 1;
-    }
-    return queue.splice(0, count);
+    quota.give(item.owner, item.bytes);
+    if (quota.used().rows === 0) whenIdle?.();
   };
 
   const flush = async (batch: readonly Waiting<R, T>[]): Promise<void> => {
     const startedAtMs = performance.now();
     try {
       const results = await options.write(batch.map((item) => item.row));
-      batch.forEach((item, index) => {
-        const result = results[index];
-        if (result === undefined || 'error' in result) fail(item, result?.error ?? new InboxUnavailable('database'));
-        else if (!item.settled) {
-          item.settled = true;
-          item.resolve(result.stored);
-        }
-      });
+      batch.forEach((item, index) => settle(item, results[index] ?? { error: new InboxUnavailable('database') }));
     } catch (cause) {
-      for (const item of batch) fail(item, new InboxUnavailable('database', cause));
+      for (const item of batch) settle(item, { error: new InboxUnavailable('database', cause) });
     } finally {
       flying.delete(batch);
       batch.forEach(release);
@@ -123,7 +110,7 @@ export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): Grou
   const pump = (): void => {
     pumpPlanned = false;
     while (queue.length > 0 && flying.size < limits.flushesInFlight) {
-      const batch = takeBatch();
+      const batch = takeBatch(queue, limits);
       flying.add(batch);
       void flush(batch);
     }
@@ -132,14 +119,14 @@ export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): Grou
   /** Rows still queued are dropped when their caller has given up; rows in flight are left to the database. */
   const sweep = (): void => {
     const nowMs = performance.now();
-    let expired = 0;
-    while (expired < queue.length && (queue[expired]?.giveUpAtMs ?? Infinity) <= nowMs) expired += 1;
-    for (const item of queue.splice(0, expired)) {
-      fail(item, new InboxUnavailable('deadline'));
+    const hasGivenUp = (item: Waiting<R, T>): boolean => item.giveUpAtMs <= nowMs;
+    const firstPatient = queue.findIndex((item) => !hasGivenUp(item));
+    const late = { error: new InboxUnavailable('deadline') };
+    for (const item of queue.splice(0, firstPatient < 0 ? queue.length : firstPatient)) {
+      settle(item, late);
       release(item);
     }
-    for (const batch of flying)
-      for (const item of batch) if (item.giveUpAtMs <= nowMs) fail(item, new InboxUnavailable('deadline'));
+    for (const batch of flying) for (const item of batch) if (hasGivenUp(item)) settle(item, late);
   };
   const sweeper = setInterval(sweep, sweepIntervalMs).unref();
 
@@ -147,12 +134,7 @@ export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): Grou
     if (stopping) return Promise.reject(new InboxUnavailable('stopping'));
     const size = options.bytesOf(row);
     const owner = options.ownerOf(row);
-    const ofOwner = rowsOfOwner.get(owner) ?? 0;
-    if (rows >= limits.maxRows || bytes + size > limits.maxBytes || ofOwner >= limits.maxRows * limits.maxShareOfOwner)
-      return Promise.reject(new InboxUnavailable('full'));
-    rows += 1;
-    bytes += size;
-    rowsOfOwner.set(owner, ofOwner + 1);
+    if (!quota.take(owner, size)) return Promise.reject(new InboxUnavailable('full'));
     return new Promise<T>((resolve, reject) => {
       queue.push({
         row,
@@ -172,10 +154,10 @@ export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): Grou
 
   return {
     submit,
-    waiting: () => ({ rows, bytes, flushes: flying.size }),
+    waiting: () => ({ ...quota.used(), flushes: flying.size }),
     stop: async () => {
       stopping = true;
-      if (rows > 0)
+      if (quota.used().rows > 0)
         await new Promise<void>((resolve) => {
           whenIdle = resolve;
         });

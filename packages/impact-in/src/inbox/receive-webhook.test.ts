@@ -237,7 +237,7 @@ describe('the partner simulators against the real receiver', () => {
   const endpoints = new Map<SchemeName, TestEndpoint>();
 
   test.each(cases)('$scheme, $fault, is answered as documented', async ({ scheme, fault }) => {
-    const partner = scheme === 'standard-webhooks' ? 'goodera' : (scheme.split('-')[0] as 'benevity');
+    const partner = scheme === 'standard-webhooks' ? 'goodera' : (scheme.split('-')[0] as PartnerName);
     const endpoint = endpoints.get(scheme) ?? (await hub.addEndpoint(companyId, { partner, scheme }));
     endpoints.set(scheme, endpoint);
     const { credentials } = endpoint;
@@ -246,7 +246,7 @@ describe('the partner simulators against the real receiver', () => {
         ? credentials.secret
         : await fetchAccessToken('http://hub.test/oauth/token', credentials, fetchHub);
     const input: FaultInput = {
-      partner: partner as PartnerName,
+      partner,
       scheme,
       secret,
       seed: `${scheme} ${fault}`,
