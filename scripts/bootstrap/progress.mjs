@@ -8,7 +8,7 @@ const everyMsInLog = 15_000;
 export const showProgress = (text, stream = process.stderr) => {
   const startedAt = performance.now();
   const line = () => `${text} … ${Math.round((performance.now() - startedAt) / 1_000)} s`;
-  const isTerminal = Boolean(stream.isTTY);
+  const isTerminal = stream.isTTY;
   stream.write(isTerminal ? line() : `${text} …\n`);
   const timer = setInterval(
     () => stream.write(isTerminal ? `\r${line()}` : `${line()}\n`),
