@@ -1,4 +1,5 @@
-import postgres, { type Sql } from 'postgres';
+import type { Sql } from 'postgres';
+import { createClient } from './postgres-driver.ts';
 import { inCompanyTransaction, inSystemTransaction, type Tx } from './transaction.ts';
 
 export type { Sql };
@@ -36,7 +37,7 @@ export const connectSql = (
   url: string,
   options: { maxConnections: number; applicationName: string; statementTimeoutMs?: number },
 ): Sql => {
-  const sql = postgres(url, {
+  const sql = createClient(url, {
     max: options.maxConnections,
     connect_timeout: 5,
     idle_timeout: 0,
