@@ -71,7 +71,7 @@ export const impactInReceipt = pgTable(
     latencyMs: real('latency_ms').notNull(),
     sealed: bytea('sealed'),
   },
-  (table) => [primaryKey({ columns: [table.id, table.receivedAt] })],
+  (table) => [primaryKey({ columns: [table.companyId, table.receivedAt, table.id] })],
 );
 
 export const impactInDelivery = pgTable('impact_in_delivery', {

@@ -25,21 +25,23 @@ const {
 /** Year 2200; beyond it lies what is no UUIDv7 of ours, and dates Postgres would refuse. */
 const latestMs = Date.UTC(2200, 0, 1);
 
-/** The id's own time leads to the one partition. */
-const isReceipt = (id: string): SQL | undefined => {
+/** The id's own time leads to the one partition, and with the company to the one entry of its index. */
+const isReceipt = (tx: Tx, id: string): SQL | undefined => {
+  const { companyId, receivedAt, id: receiptId } = impactInReceipt;
   const atMs = timeOfId(id);
-  return atMs < latestMs ? and(eq(impactInReceipt.id, id), eq(impactInReceipt.receivedAt, new Date(atMs))) : sql`false`;
+  if (!(atMs < latestMs)) return sql`false`;
+  return and(eq(companyId, tx.companyId ?? ''), eq(receivedAt, new Date(atMs)), eq(receiptId, id));
 };
 
 export const findReceipt = async (tx: Tx, id: string): Promise<ReceiptSummary | undefined> =>
-  (await tx.orm.select(summaryColumns).from(impactInReceipt).where(isReceipt(id)))[0];
+  (await tx.orm.select(summaryColumns).from(impactInReceipt).where(isReceipt(tx, id)))[0];
 
 /** With the encrypted request. */
 export const findSealedReceipt = async (
   tx: Tx,
   id: string,
 ): Promise<(ReceiptRecord & { sealed: Buffer }) | undefined> => {
-  const [row] = await tx.orm.select().from(impactInReceipt).where(isReceipt(id));
+  const [row] = await tx.orm.select().from(impactInReceipt).where(isReceipt(tx, id));
   return row === undefined || row.sealed === null ? undefined : { ...row, sealed: row.sealed };
 };
 

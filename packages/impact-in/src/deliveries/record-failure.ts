@@ -1,5 +1,6 @@
 import { recordAudit } from '@impact-hub/audit';
 import type { Clock, Outbox, Tx } from '@impact-hub/core';
+import { timeOfId } from '../inbox/receipt-row.ts';
 import { deliveryUpdated } from './process-receipt.ts';
 
 type Deps = { outbox: Outbox; clock: Clock };
@@ -29,7 +30,8 @@ export const recordFailure = async (tx: Tx, deps: Deps, failure: ProcessingFailu
         status, outcome, attempts, received_at, last_error, updated_at)
       select id, company_id, 'inbound', partner, endpoint_id, event_id, coalesce(event_type, 'unknown'), correlation_id,
              entity_key, ${status}, ${willRetry ? 'waiting' : 'dead'}, 1, received_at, ${reason}, ${now}::timestamptz
-      from impact_in_receipt where id = ${receiptId}
+      from impact_in_receipt
+      where company_id = ${tx.companyId} and received_at = ${new Date(timeOfId(receiptId))} and id = ${receiptId}
       on conflict (id) do update set
         status = excluded.status, outcome = excluded.outcome, attempts = d.attempts + 1,
         last_error = excluded.last_error, updated_at = excluded.updated_at

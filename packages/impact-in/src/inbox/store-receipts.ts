@@ -56,7 +56,7 @@ const storeFreshSql = `
     select r.*, to_timestamp(r.ms / 1000.0) as at, substring(raw.bytes from of for 32) as key,
            substring(raw.bytes from of + 32 for 32) as sha, substring(raw.bytes from of + 64 for le) as sealed
     from (select decode($2::text, 'base64') as bytes offset 0) raw,
-         json_to_recordset($1::text::json) as r(${columnTypes}, oc text, tp text)
+         jsonb_to_recordset($1::text::jsonb) as r(${columnTypes}, oc text, tp text)
   ), fresh as (
     insert into impact_in_dedupe (endpoint_id, dedupe_key, company_id, receipt_id, body_sha256, first_seen_at)
     select ep, key, co, id, sha, at from input
@@ -75,7 +75,7 @@ const storeFreshSql = `
 
 const findKnownSql = `
   select k.n, d.receipt_id as "receiptId", d.body_sha256 = decode(k.sha, 'base64') as "sameBytes"
-  from json_to_recordset($1::text::json) as k(n int4, ep uuid, key text, sha text)
+  from jsonb_to_recordset($1::text::jsonb) as k(n int4, ep uuid, key text, sha text)
   join impact_in_dedupe d on d.endpoint_id = k.ep and d.dedupe_key = decode(k.key, 'base64')`;
 
 /** Repeatable: a reply lost after the commit leads to the same rows again. */
@@ -83,7 +83,7 @@ const storeRepeatedSql = `
   with input as (
     select r.*, to_timestamp(r.ms / 1000.0) as at, case when le > 0 then substring(raw.bytes from of for le) end as sealed
     from (select decode($2::text, 'base64') as bytes offset 0) raw,
-         json_to_recordset($1::text::json) as r(${columnTypes}, oc text, oi uuid)
+         jsonb_to_recordset($1::text::jsonb) as r(${columnTypes}, oc text, oi uuid)
   ), jobs as (
     insert into job (id, company_id, queue, payload)
     select id, co, '${reportConflictJob}', jsonb_build_object('receiptId', id, 'originalId', oi) from input where oc = 'conflict'
