@@ -16,6 +16,12 @@ export const fastStop: readonly EndStep[] = [
 
 export const immediateStop: readonly EndStep[] = fastStop.slice(1);
 
+/**
+ * An orphan has nobody to wait for, and one that is asked to end at the beginning of its recovery from a crash may hang
+ * (seen with 18.4). What it could not write in time, the next start recovers.
+ */
+const orphanStop: readonly EndStep[] = [{ signal: 'SIGINT', waitMs: 3_000 }, ...immediateStop];
+
 /** Contents of the server's own lock file. */
 export type PostmasterFile = {
   readonly pid: number;
@@ -40,7 +46,7 @@ export const endOrphanedPostgres = async (clusterDir: string, onProgress: (line:
   if (file === undefined || !isProcessAlive(file.pid)) return;
   if (processWorksOn(file.pid, ['postgres'], clusterDir)) {
     onProgress(`Stopping the database that an earlier hub left running (process ${file.pid}).`);
-    if (await endProcess(file.pid, fastStop)) return;
+    if (await endProcess(file.pid, orphanStop)) return;
     throw new EmbeddedStoreError(
       `An earlier database server still holds ${clusterDir}: end process ${file.pid} and start again.`,
     );
