@@ -51,23 +51,32 @@ const faultsOf = (event: SentEvent, { receipts, deliveries, audits }: Found): st
   if (event.acknowledgements > 0 && first.length === 0) wrong.push('was acknowledged and is not stored');
   if (first.length > 1) wrong.push(`is stored ${first.length} times`);
   if (event.receiptIds.size > 1) wrong.push('was acknowledged as different receipts');
-  for (const id of event.receiptIds) if (first[0] !== undefined && first[0].id !== id) wrong.push(`was acknowledged as ${id}, stored as ${first[0].id}`);
+  for (const id of event.receiptIds)
+    if (first[0] !== undefined && first[0].id !== id) wrong.push(`was acknowledged as ${id}, stored as ${first[0].id}`);
   for (const receipt of receipts) {
     const processed = deliveries.get(receipt.id) ?? [];
     const audited = audits.get(receipt.id) ?? [];
     const expected = receipt.outcome === 'accepted' ? 1 : 0;
-    if (receipt.outcome !== 'accepted' && receipt.outcome !== 'duplicate') wrong.push(`was stored as ${receipt.outcome}`);
-    if (receipt.outcome === 'duplicate' && receipt.originalId !== first[0]?.id) wrong.push('has a duplicate that points elsewhere');
-    if (processed.length !== expected) wrong.push(`its ${receipt.outcome} receipt ${receipt.id} has ${processed.length} deliveries`);
-    if (audited.length !== expected) wrong.push(`its ${receipt.outcome} receipt ${receipt.id} has ${audited.length} audit events`);
+    if (receipt.outcome !== 'accepted' && receipt.outcome !== 'duplicate')
+      wrong.push(`was stored as ${receipt.outcome}`);
+    if (receipt.outcome === 'duplicate' && receipt.originalId !== first[0]?.id)
+      wrong.push('has a duplicate that points elsewhere');
+    if (processed.length !== expected)
+      wrong.push(`its ${receipt.outcome} receipt ${receipt.id} has ${processed.length} deliveries`);
+    if (audited.length !== expected)
+      wrong.push(`its ${receipt.outcome} receipt ${receipt.id} has ${audited.length} audit events`);
     for (const { outcome, status } of processed)
-      if (outcome === 'dead' || outcome === 'waiting') wrong.push(`its delivery ${receipt.id} is ${outcome} (${status})`);
+      if (outcome === 'dead' || outcome === 'waiting')
+        wrong.push(`its delivery ${receipt.id} is ${outcome} (${status})`);
   }
   return wrong.map((text) => `${nameOf(event)} ${text}`);
 };
 
 /** What the API does not show: left-over jobs, second successful attempts, rows that no answer of the API contained. */
-const lookBehind = async (hub: Installation, seen: { receipts: number; deliveries: number; audits: number }): Promise<string[]> => {
+const lookBehind = async (
+  hub: Installation,
+  seen: { receipts: number; deliveries: number; audits: number },
+): Promise<string[]> => {
   const sql = connectSql(await ownerUrlOf(hub), { maxConnections: 1, applicationName: 'chaos-recount' });
   try {
     const jobs = await sql<{ id: string; queue: string; state: string; error: string | null }[]>`
@@ -105,16 +114,19 @@ export const recount = async (hub: Installation, ledger: Ledger): Promise<Recoun
   const byDelivery = groupBy(deliveries, (delivery) => delivery.id);
   const byResource = groupBy(audits, (audit) => audit.resource?.id ?? '');
 
-  const offenders = [...ledger.wrongAnswers.map((text) => `wrong answer: ${text}`)];
+  const offenders = ledger.wrongAnswers.map((text) => `wrong answer: ${text}`);
   const known = new Set<string>();
   for (const event of ledger.events) {
     const key = `${event.endpoint.endpointId} ${event.eventId}`;
     known.add(key);
-    offenders.push(...faultsOf(event, { receipts: byEvent.get(key) ?? [], deliveries: byDelivery, audits: byResource }));
+    offenders.push(
+      ...faultsOf(event, { receipts: byEvent.get(key) ?? [], deliveries: byDelivery, audits: byResource }),
+    );
   }
   for (const key of byEvent.keys()) if (!known.has(key)) offenders.push(`${key} is stored, but nobody sent it`);
   for (const id of [...byDelivery.keys(), ...byResource.keys()])
-    if (!receipts.some((receipt) => receipt.id === id)) offenders.push(`${id} was processed, but there is no such receipt`);
+    if (!receipts.some((receipt) => receipt.id === id))
+      offenders.push(`${id} was processed, but there is no such receipt`);
   const seen = { receipts: receipts.length, deliveries: deliveries.length, audits: audits.length };
   offenders.push(...(await lookBehind(hub, seen)));
   return {

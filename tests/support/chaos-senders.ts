@@ -29,9 +29,11 @@ export type Ledger = {
 
 export type Senders = { ledger: Ledger; stop(): Promise<void> };
 
-const senderCount = 8;
-/** About 200 events a second in all: several times what two cores process while everything is being killed. */
+const senderCount = 12;
+/** Some 300 requests a second in all: two cores process them between the faults and are busy with it. */
 const longestPauseMs = 60;
+/** As long as nobody listens, or a dead hub would be sent far more than a living one. */
+const pauseUnansweredMs = 150;
 const answerTimeoutMs = 10_000;
 /** Events of one entity, so that the order of processing is exercised as well. */
 const eventsPerEntity = 3;
@@ -51,17 +53,18 @@ const post = async (event: SentEvent, credential: string): Promise<Answer | 'non
   }
 };
 
-const note = (ledger: Ledger, event: SentEvent, sentAtMs: number, answer: Answer | 'none'): void => {
+/** @returns whether the event is acknowledged now */
+const note = (ledger: Ledger, event: SentEvent, sentAtMs: number, answer: Answer | 'none'): boolean => {
   const name = answer === 'none' ? answer : String(answer.status);
   ledger.answers.set(name, (ledger.answers.get(name) ?? 0) + 1);
   if (answer === 'none' || answer.status === 503) {
     if (event.acknowledgements === 0) ledger.unanswered.add(event);
-    return;
+    return false;
   }
   const { receiptId, duplicate } = answer.body;
   if (answer.status !== 200 || receiptId === undefined) {
     ledger.wrongAnswers.push(`${event.endpoint.scheme} ${event.eventId}: ${name} ${JSON.stringify(answer.body)}`);
-    return;
+    return false;
   }
   event.receiptIds.add(receiptId);
   if (event.acknowledgements === 0) ledger.acknowledged.push(event);
@@ -69,6 +72,7 @@ const note = (ledger: Ledger, event: SentEvent, sentAtMs: number, answer: Answer
   if (duplicate === true) event.saidDuplicate += 1;
   ledger.unanswered.delete(event);
   ledger.lastAcknowledgedSendingMs = Math.max(ledger.lastAcknowledgedSendingMs, sentAtMs);
+  return true;
 };
 
 const newEvent = (ledger: Ledger, endpoint: ChaosEndpoint, seed: string): SentEvent => {
@@ -76,7 +80,13 @@ const newEvent = (ledger: Ledger, endpoint: ChaosEndpoint, seed: string): SentEv
   const entity = Math.floor(ledger.events.length / eventsPerEntity);
   const made = makeEvent(partner, { seed, nowMs: Date.now(), correlationId: `entity_${entity}` });
   const event: SentEvent = {
-    partner, endpoint, eventId: made.eventId, body: made.body, receiptIds: new Set(), acknowledgements: 0, saidDuplicate: 0,
+    partner,
+    endpoint,
+    eventId: made.eventId,
+    body: made.body,
+    receiptIds: new Set(),
+    acknowledgements: 0,
+    saidDuplicate: 0,
   };
   ledger.events.push(event);
   return event;
@@ -100,7 +110,12 @@ const credentialOf = async (hub: Installation, endpoint: ChaosEndpoint): Promise
  */
 export const startSenders = async (hub: Installation, seed: number): Promise<Senders> => {
   const ledger: Ledger = {
-    events: [], acknowledged: [], unanswered: new Set(), answers: new Map(), wrongAnswers: [], lastAcknowledgedSendingMs: 0,
+    events: [],
+    acknowledged: [],
+    unanswered: new Set(),
+    answers: new Map(),
+    wrongAnswers: [],
+    lastAcknowledgedSendingMs: 0,
   };
   const partners = await Promise.all(
     hub.endpoints.map(async (endpoint) => ({ endpoint, credential: await credentialOf(hub, endpoint) })),
@@ -113,13 +128,14 @@ export const startSenders = async (hub: Installation, seed: number): Promise<Sen
     for (let turn = 0; !stopped; turn += 1) {
       const { endpoint } = random.pick(partners);
       const sendings = nextSendings(ledger, endpoint, `${seed} ${sender} ${turn}`, random);
-      await Promise.all(
+      const taken = await Promise.all(
         sendings.map(async (event) => {
           const sentAtMs = performance.now();
-          note(ledger, event, sentAtMs, await post(event, credentials.get(event.endpoint.endpointId) ?? ''));
+          return note(ledger, event, sentAtMs, await post(event, credentials.get(event.endpoint.endpointId) ?? ''));
         }),
       );
-      await new Promise((resolve) => setTimeout(resolve, random.between(0, longestPauseMs)));
+      const extraMs = taken.includes(true) ? 0 : pauseUnansweredMs;
+      await new Promise((resolve) => setTimeout(resolve, extraMs + random.between(0, longestPauseMs)));
     }
   };
   const running = Array.from({ length: senderCount }, (_, sender) => run(sender));

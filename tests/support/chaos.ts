@@ -48,7 +48,12 @@ const untilAcknowledging = async (ledger: Ledger, fault: FaultName): Promise<voi
 
 type Tally = { kills: number; flushes: number; recoveriesMs: number[] };
 
-const spreadFaults = async (hub: Installation, ledger: Ledger, random: Random, options: ChaosOptions): Promise<Tally> => {
+const spreadFaults = async (
+  hub: Installation,
+  ledger: Ledger,
+  random: Random,
+  options: ChaosOptions,
+): Promise<Tally> => {
   const tally: Tally = { kills: 0, flushes: 0, recoveriesMs: [] };
   for (const fault of planFaults(options.kills, random)) {
     await injectFault(fault, hub, random);
@@ -73,7 +78,7 @@ const drain = async (hub: Installation, onProgress: ChaosOptions['onProgress']):
   const sql = connectSql(await ownerUrlOf(hub), { maxConnections: 1, applicationName: 'chaos-drain' });
   try {
     const startedAtMs = performance.now();
-    for (let reported = -1; performance.now() - startedAtMs < drainTimeoutMs; ) {
+    for (let reported = -1; performance.now() - startedAtMs < drainTimeoutMs;) {
       const [row] = await sql<{ left: number }[]>`select count(*)::int as left from job where state <> 'dead'`;
       const left = row?.left ?? 0;
       if (left === 0) return;
@@ -86,7 +91,8 @@ const drain = async (hub: Installation, onProgress: ChaosOptions['onProgress']):
   }
 };
 
-const medianOf = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const medianOf = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /**
  * Runs a real embedded hub under continuous load of signed webhooks while its process and its stores are killed, then
