@@ -54,17 +54,28 @@ const getDelivery = defineRoute({
   },
 });
 
+const dayMs = 86_400_000;
+const searchDays = 7;
+
+/** Receipts are indexed by time only, to keep the path of the webhooks short; deliveries are the place to search. */
+const searchFrom = (
+  asked: { from?: Date | undefined; eventId?: string | undefined; correlationId?: string | undefined },
+  nowMs: number,
+) => asked.from ?? ((asked.eventId ?? asked.correlationId) ? new Date(nowMs - searchDays * dayMs) : undefined);
+
 const listReceipts = defineRoute({
   method: 'GET',
   path: '/api/v1/impact-in/receipts',
   operationId: 'listReceipts',
   summary: 'List everything that arrived, refused and repeated requests included, newest first',
+  description: 'A search by event or correlation id goes back seven days unless `from` says otherwise.',
   access,
   input: { query: receiptListQuery },
   output: { 200: receiptPage },
   handler: async ({ input: { query }, principal, deps }) => {
-    const { limit, cursor: cursorText, ...filter } = query;
+    const { limit, cursor: cursorText, ...asked } = query;
     const cursor = cursorText === undefined ? undefined : decodeCursor(cursorText);
+    const filter = { ...asked, from: searchFrom(asked, deps.clock.nowMs()) };
     const rows = await deps.db.company(principal.companyId, (tx) => selectReceipts(tx, filter, { cursor, limit }));
     return toPage(rows, limit, byReceipt);
   },
@@ -85,7 +96,6 @@ const getReceipt = defineRoute({
   },
 });
 
-const dayMs = 86_400_000;
 const maxRangeDays = 92;
 
 const getStats = defineRoute({
