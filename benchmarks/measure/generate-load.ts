@@ -9,12 +9,13 @@ export type Load = {
   connections: number;
   durationMs: number;
   shape: LoadShape;
-  /** Complete HTTP/1.1 requests, used in turn. */
-  requests: readonly Buffer[];
 };
 
 export type LoadResult = {
+  /** Answered ones. */
   requests: number;
+  /** Sent or due, and without an answer at the end. */
+  unanswered: number;
   seconds: number;
   requestsPerSecond: number;
   statuses: Record<string, number>;
@@ -38,13 +39,95 @@ const takeAnswers = (buffer: Buffer, onAnswer: (status: string) => void): Buffer
   }
 };
 
-const percentile = (sorted: Float64Array, share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+/** The value that the share of all values does not exceed (nearest rank). @param sorted ascending */
+export const percentile = (sorted: ArrayLike<number>, share: number): number =>
+  sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 
-const summarise = (latencies: number[], statuses: Record<string, number>, seconds: number): LoadResult => {
+type Connection = { socket: Socket; idle: boolean; intendedAtMs: number };
+
+const openConnection = (load: Load, onAnswer: (connection: Connection, status: string) => void): Promise<Connection> =>
+  new Promise((resolve, reject) => {
+    const socket = connect({ host: load.host, port: load.port, noDelay: true });
+    const connection: Connection = { socket, idle: true, intendedAtMs: 0 };
+    let buffer: Buffer = Buffer.alloc(0);
+    socket.on('connect', () => resolve(connection));
+    socket.on('error', reject);
+    socket.on('data', (chunk) => {
+      buffer = takeAnswers(buffer.length === 0 ? chunk : Buffer.concat([buffer, chunk]), (status) =>
+        onAnswer(connection, status),
+      );
+    });
+  });
+
+const graceMs = 10_000;
+const tick = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Loads a server over plain sockets: about a quarter of the CPU of a full HTTP client, which shares the machine's cores.
+ * In the open loop every request that became due is sent, however late, and its latency counts from when it was due.
+ */
+export const generateLoad = async (load: Load, requests: readonly Buffer[], repeat: boolean): Promise<LoadResult> => {
+  const { shape } = load;
+  const latencies: number[] = [];
+  const statuses: Record<string, number> = {};
+  const due: number[] = [];
+  const idle: Connection[] = [];
+  let firstDue = 0;
+  let next = 0;
+  let closing = false;
+  let lastAnswerAtMs = 0;
+
+  const isUsedUp = (): boolean => !repeat && next >= requests.length;
+  const send = (connection: Connection, intendedAtMs: number): void => {
+    const request = requests[next++ % requests.length];
+    if (request === undefined) throw new Error('no requests were given');
+    connection.idle = false;
+    connection.intendedAtMs = intendedAtMs;
+    connection.socket.write(request);
+  };
+  const rest = (connection: Connection): void => {
+    connection.idle = true;
+    idle.push(connection);
+  };
+  const onAnswer = (connection: Connection, status: string): void => {
+    lastAnswerAtMs = performance.now();
+    statuses[status] = (statuses[status] ?? 0) + 1;
+    latencies.push(lastAnswerAtMs - connection.intendedAtMs);
+    if (shape.kind === 'open' && firstDue < due.length) send(connection, due[firstDue++] ?? 0);
+    else if (shape.kind === 'closed' && !closing && !isUsedUp()) send(connection, lastAnswerAtMs);
+    else rest(connection);
+  };
+
+  const connections = await Promise.all(Array.from({ length: load.connections }, () => openConnection(load, onAnswer)));
+  const startedAtMs = performance.now();
+  const endAtMs = startedAtMs + load.durationMs;
+  if (shape.kind === 'closed') {
+    for (const connection of connections) send(connection, performance.now());
+    while (performance.now() < endAtMs && !isUsedUp()) await tick(5);
+  } else {
+    idle.push(...connections);
+    const periodMs = 1_000 / shape.ratePerSecond;
+    for (let dueAtMs = startedAtMs; dueAtMs < endAtMs;) {
+      for (; dueAtMs <= performance.now() && dueAtMs < endAtMs; dueAtMs += periodMs) {
+        const connection = idle.pop();
+        if (connection === undefined) due.push(dueAtMs);
+        else send(connection, dueAtMs);
+      }
+      await tick(1);
+    }
+  }
+  closing = true;
+  const isDone = (): boolean => firstDue >= due.length && connections.every((connection) => connection.idle);
+  for (const graceEndsAtMs = performance.now() + graceMs; !isDone() && performance.now() < graceEndsAtMs;)
+    await tick(2);
+  const unanswered = due.length - firstDue + connections.filter((connection) => !connection.idle).length;
+  for (const connection of connections) connection.socket.destroy();
+
   const sorted = Float64Array.from(latencies).sort();
+  const seconds = (lastAnswerAtMs - startedAtMs) / 1_000;
   return {
     requests: latencies.length,
+    unanswered,
     seconds,
     requestsPerSecond: latencies.length / seconds,
     statuses,
@@ -55,91 +138,4 @@ const summarise = (latencies: number[], statuses: Record<string, number>, second
       max: sorted.at(-1) ?? Number.NaN,
     },
   };
-};
-
-type Connection = { socket: Socket; idle: boolean; sentAtMs: number };
-
-/** Loads a server over plain sockets: about a quarter of the CPU of a full HTTP client, which shares our two cores. */
-export const generateLoad = async (load: Load): Promise<LoadResult> => {
-  const latencies: number[] = [];
-  const statuses: Record<string, number> = {};
-  const waiting: number[] = [];
-  let next = 0;
-  let stopped = false;
-  const idle: Connection[] = [];
-
-  const send = (connection: Connection, intendedAtMs: number): void => {
-    const request = load.requests[next++ % load.requests.length];
-    if (request === undefined) throw new Error('no requests were given');
-    connection.idle = false;
-    connection.sentAtMs = intendedAtMs;
-    connection.socket.write(request);
-  };
-
-  const onAnswer = (connection: Connection, status: string): void => {
-    statuses[status] = (statuses[status] ?? 0) + 1;
-    latencies.push(performance.now() - connection.sentAtMs);
-    connection.idle = true;
-    if (stopped) return;
-    if (load.shape.kind === 'closed') send(connection, performance.now());
-    else {
-      const intendedAtMs = waiting.shift();
-      if (intendedAtMs === undefined) idle.push(connection);
-      else send(connection, intendedAtMs);
-    }
-  };
-
-  const open = (): Promise<Connection> =>
-    new Promise((resolve, reject) => {
-      const socket = connect({ host: load.host, port: load.port, noDelay: true });
-      const connection: Connection = { socket, idle: true, sentAtMs: 0 };
-      let buffer: Buffer = Buffer.alloc(0);
-      socket.on('connect', () => resolve(connection));
-      socket.on('error', reject);
-      socket.on('data', (chunk) => {
-        buffer = takeAnswers(buffer.length === 0 ? chunk : Buffer.concat([buffer, chunk]), (status) =>
-          onAnswer(connection, status),
-        );
-      });
-    });
-
-  const connections = await Promise.all(Array.from({ length: load.connections }, open));
-  const startedAtMs = performance.now();
-  const endAtMs = startedAtMs + load.durationMs;
-  if (load.shape.kind === 'closed') {
-    for (const connection of connections) send(connection, performance.now());
-    await new Promise((resolve) => setTimeout(resolve, load.durationMs));
-  } else {
-    idle.push(...connections);
-    const periodMs = 1_000 / load.shape.ratePerSecond;
-    let dueAtMs = startedAtMs;
-    while (performance.now() < endAtMs) {
-      while (dueAtMs <= performance.now()) {
-        const connection = idle.pop();
-        if (connection === undefined) waiting.push(dueAtMs);
-        else send(connection, dueAtMs);
-        dueAtMs += periodMs;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-  }
-  stopped = true;
-  const seconds = (performance.now() - startedAtMs) / 1_000;
-  const graceEndsAtMs = performance.now() + 5_000;
-  while (connections.some((connection) => !connection.idle) && performance.now() < graceEndsAtMs)
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  for (const connection of connections) connection.socket.destroy();
-  return summarise(latencies, statuses, seconds);
-};
-
-/** The bytes of one HTTP/1.1 request on a kept-alive connection. */
-export const httpRequest = (method: string, path: string, headers: Record<string, string>, body?: Buffer): Buffer => {
-  const lines = [
-    `${method} ${path} HTTP/1.1`,
-    'Host: 127.0.0.1',
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-  ];
-  if (body !== undefined) lines.push(`Content-Length: ${body.length}`);
-  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
-  return body === undefined ? head : Buffer.concat([head, body]);
 };
