@@ -8,6 +8,8 @@ export { deliveryUpdated } from './deliveries/process-receipt.ts';
 export { receiptConflict } from './deliveries/report-conflict.ts';
 export { inboxLimits, type GroupCommitLimits } from './inbox/group-commit.ts';
 export * from './tables.ts';
+export { partnerOf } from './partners/partner-of.ts';
+export { readEvent } from './partners/read-event.ts';
 export {
   defaultSchemeOf,
   partnerNames,
