@@ -63,6 +63,18 @@ describe('a connection that is lost', () => {
     expect(await sql`select * from kept`).toEqual([]);
   });
 
+  test('while it is being prepared fails the first statement and nothing else', async () => {
+    const options = { maxConnections: 1, applicationName: 'hurried', statementTimeoutMs: 100 };
+    const hurried = connectSql(database.ownerUrl, options);
+    await database.owner.begin(async (tx) => {
+      // The driver reads the types before the first statement, and waits here for too long.
+      await tx`lock table pg_catalog.pg_type in access exclusive mode`;
+      await expect(hurried`select 1`.execute()).rejects.toMatchObject({ code: '57014' });
+    });
+    expect(await hurried`select 1 as n`).toEqual([{ n: 1 }]);
+    await hurried.end();
+  });
+
   test('while reserved fails what its holder does next, and its release harms nobody', async () => {
     const held = await sql.reserve();
     await end(await pidOf(held));

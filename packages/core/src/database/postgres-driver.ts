@@ -24,6 +24,8 @@ const changes: Record<'connection.js' | 'index.js', readonly Change[]> = {
       find: '    clearImmediate(nextWriteTimer)\n    socket.removeListener',
       replace: '    clearImmediate(nextWriteTimer)\n    chunk = nextWriteTimer = null\n    socket.removeListener',
     },
+    // The failure of the query of types goes to the statement it precedes, but would also be thrown where nobody listens.
+    { find: '        return fetchArrayTypes()', replace: '        return fetchArrayTypes().catch(noop)' },
     // What was queued between the socket's error and its end would never be answered; what the old connection said last
     // would be taken for the new one's answer.
     {
