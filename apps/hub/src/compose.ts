@@ -5,6 +5,7 @@ import { auditModule } from '@impact-hub/audit';
 import {
   bindModule,
   connectDatabase,
+  connectSql,
   createMetrics,
   createOutbox,
   startChangeFeed,
@@ -26,6 +27,9 @@ import { systemModule } from './system/system-module.ts';
 import { version } from './version.ts';
 
 export type ComposedHub = Awaited<ReturnType<typeof composeHub>>;
+
+/** Four batches at once, and two for the lookups of duplicates behind them. */
+const ingestConnections = 6;
 
 type Options = { settings: Settings; publicUrl: string; stores: Stores; log: Logger; onProgress: Progress };
 
@@ -51,13 +55,20 @@ export const composeHub = async ({ settings, publicUrl, stores, log, onProgress 
   const rootKey = await openRootKey(settings);
   const urls = await prepareDatabase(settings, stores.ownerUrl, rootKey, onProgress);
   const db = connectDatabase({ ...urls, maxConnections: settings.HUB_DATABASE_POOL_SIZE });
+  // Pools of their own: a key is loaded while a job holds a connection, and nothing may delay an acknowledgement.
+  const cryptoDb = connectDatabase({ ...urls, maxConnections: 2 });
+  const ingestSql = connectSql(urls.systemUrl, {
+    maxConnections: ingestConnections,
+    applicationName: 'hub-ingest',
+    statementTimeoutMs: 10_000,
+  });
   const redis = connectRedis(stores.redisUrl, log);
   const metrics = createMetrics();
   const onError = (err: unknown): void => log.warn({ event: 'background.failed', err }, 'background work failed');
   const changes = await startChangeFeed(db.systemSql, onError);
 
   const scopeCatalogue = mergeScopes([apiKeysModule, accountsModule, auditModule, impactInModule]);
-  const crypto = createCrypto({ db, rootKey, clock });
+  const crypto = createCrypto({ db: cryptoDb, rootKey, clock });
   const accounts = createAccounts({
     db,
     systemUrl: urls.systemUrl,
@@ -78,6 +89,7 @@ export const composeHub = async ({ settings, publicUrl, stores, log, onProgress 
     log,
     publicUrl,
     outbox: createOutbox({}),
+    ingestSql,
   });
 
   const routeTable: ApiKeysDeps['routeTable'][number][] = [];
@@ -112,7 +124,7 @@ export const composeHub = async ({ settings, publicUrl, stores, log, onProgress 
       run: async () => {
         crypto.close();
         redis.disconnect();
-        await db.close();
+        await Promise.all([ingestSql.end({ timeout: 5 }), cryptoDb.close(), db.close()]);
       },
     },
   ];

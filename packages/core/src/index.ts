@@ -28,5 +28,6 @@ export * from './lifecycle/leader-election.ts';
 export * from './lifecycle/run-schedules.ts';
 export * from './lifecycle/shutdown.ts';
 export * from './telemetry/logger.ts';
+export { redactText } from './telemetry/redact.ts';
 export * from './telemetry/metrics.ts';
 export { currentTraceparent, inSpan } from './telemetry/tracing.ts';

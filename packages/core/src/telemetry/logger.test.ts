@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createLogger, redactText } from './logger.ts';
+import { createLogger } from './logger.ts';
+import { redactText } from './redact.ts';
 
 const logged = (fields: object): string => {
   let text = '';
@@ -17,6 +18,9 @@ test.each([
   [{ body: { secret: 'hidden-value' } }],
   [{ endpoint: { clientSecret: 'hidden-value' } }],
   [{ a: { b: { token: 'hidden-value' } } }],
+  [{ a: [{ b: [{ Api_Key: 'hidden-value' }] }] }],
+  [{ a: { b: { c: { d: { anything: 'hidden-value' } } } } }],
+  [{ TOKEN: { nested: 'hidden-value' } }],
 ])('secrets are removed by field name: %j', (fields) => {
   expect(logged(fields)).not.toContain('hidden-value');
 });
@@ -38,6 +42,11 @@ test('what drivers hang on errors (query, parameters) is not logged', () => {
   const text = logged({ err: error });
   expect(text).not.toContain('person@example.org');
   expect(text).toContain('23505');
+});
+
+test('a line without secrets is written as it is', () => {
+  const fields = { event: 'job', ids: ['a', 'b'], at: { from: 1, to: null }, keyId: 'Ab3dEf6hIj9k' };
+  expect(JSON.parse(logged(fields))).toMatchObject(fields);
 });
 
 test('ordinary text passes unchanged', () => {

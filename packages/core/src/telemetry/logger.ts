@@ -1,38 +1,7 @@
 import pino, { type DestinationStream, type Logger as PinoLogger } from 'pino';
+import { redactFields, redactText } from './redact.ts';
 
 export type Logger = PinoLogger;
-
-/** Names of fields whose value is never logged, wherever they sit up to two levels down. */
-const secretNames = [
-  'authorization',
-  'cookie',
-  '"set-cookie"',
-  '"x-api-key"',
-  'key',
-  'apiKey',
-  'secret',
-  'clientSecret',
-  'password',
-  'token',
-  'accessToken',
-  'refreshToken',
-];
-
-const paths = secretNames.flatMap((name) => {
-  const step = name.startsWith('"') ? `[${name}]` : `.${name}`;
-  return [name.startsWith('"') ? `[${name}]` : name, `*${step}`, `*.*${step}`];
-});
-
-/** A presented API key anywhere in a text (SCOPE KEY-1), a connection URL's password, a webhook secret. */
-const secretPatterns: readonly [RegExp, string][] = [
-  [/teei_(live|test)_([0-9A-Za-z]{12})[0-9A-Za-z]{49}/g, 'teei_$1_$2…'],
-  [/(\w+:\/\/[^:/\s]*):[^@/\s]+@/g, '$1:…@'],
-  [/whsec_[0-9A-Za-z+/=_-]{16,}/g, 'whsec_…'],
-];
-
-/** Replaces what looks like a secret inside free text. */
-export const redactText = (text: string): string =>
-  secretPatterns.reduce((redacted, [pattern, replacement]) => redacted.replace(pattern, replacement), text);
 
 const serializeError = (error: unknown) => {
   const serialized = pino.stdSerializers.err(error as Error);
@@ -48,6 +17,9 @@ const serializeError = (error: unknown) => {
 /**
  * The hub's logger: one JSON line per event. Secrets are removed by field name and, in errors, by shape. Error
  * objects are reduced to type, message, stack and code, because drivers hang queries and parameters on them.
+ *
+ * Fields are redacted by a walk of our own: pino's `redact` with the same names as wildcard paths took 20 µs a line,
+ * a quarter of the CPU of an acknowledged webhook.
  */
 export const createLogger = (options: { level: string; name?: string }, destination?: DestinationStream): Logger =>
   pino(
@@ -55,8 +27,7 @@ export const createLogger = (options: { level: string; name?: string }, destinat
       level: options.level,
       base: options.name === undefined ? null : { name: options.name },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: { paths, censor: '[redacted]' },
+      formatters: { level: (label) => ({ level: label }), log: (fields) => redactFields(fields) },
       serializers: { err: serializeError },
     },
     destination ?? pino.destination({ sync: false, minLength: 4_096, periodicFlush: 500 }),
