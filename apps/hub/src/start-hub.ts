@@ -1,6 +1,6 @@
 import { buildHttpServer, createHttpMetrics, runShutdown, type Logger, type ShutdownPhase } from '@impact-hub/core';
 import { composeHub, type ComposedHub } from './compose.ts';
-import type { Settings } from './config/settings.ts';
+import { hasEmbeddedPostgres, type Settings } from './config/settings.ts';
 import { credentialsFile, updateBaseUrl } from './credentials.ts';
 import { createFirstCompany } from './first-company.ts';
 import { registerDocsPage } from './docs-page.ts';
@@ -41,7 +41,7 @@ const welcome = async (
   url: string,
   { settings, onProgress }: Options,
 ): Promise<string | undefined> => {
-  if (settings.DATABASE_URL !== undefined) return undefined;
+  if (!hasEmbeddedPostgres(settings)) return undefined;
   const baseUrl = settings.HUB_PUBLIC_URL ?? url;
   if (await createFirstCompany(hub, { dataDir: settings.HUB_DATA_DIR, baseUrl })) {
     // The change feed would tell, but some milliseconds too late for the first webhook.

@@ -45,13 +45,17 @@ export const settingsSchema = z.object({
     .describe('Comma-separated addresses or ranges of proxies whose X-Forwarded-For is believed.'),
   DATABASE_URL: postgresUrl
     .optional()
-    .describe('PostgreSQL 16–18, as the owner of the database; without it a PostgreSQL is started in HUB_DATA_DIR.'),
+    .describe(
+      'PostgreSQL 16–18, as the owner of the database; with no database setting at all, one is started in HUB_DATA_DIR.',
+    ),
   HUB_DATABASE_RUNTIME_URL: postgresUrl
     .optional()
-    .describe('Login in role hub_runtime; without it one is created through DATABASE_URL.'),
+    .describe(
+      'Login in role hub_runtime; made through DATABASE_URL when not set. Without DATABASE_URL nothing is migrated.',
+    ),
   HUB_DATABASE_SYSTEM_URL: postgresUrl
     .optional()
-    .describe('Login in role hub_system; without it one is created through DATABASE_URL.'),
+    .describe('Login in role hub_system; goes with HUB_DATABASE_RUNTIME_URL.'),
   HUB_DATABASE_POOL_SIZE: integer(2, 200).default(12).describe('Connections per role and process.'),
   REDIS_URL: url(['redis:', 'rediss:'])
     .optional()
@@ -78,6 +82,10 @@ export const settingsSchema = z.object({
 });
 
 export type Settings = z.output<typeof settingsSchema>;
+
+/** Whether this installation brings its own PostgreSQL. */
+export const hasEmbeddedPostgres = (settings: Settings): boolean =>
+  settings.DATABASE_URL === undefined && settings.HUB_DATABASE_RUNTIME_URL === undefined;
 
 /** Settings whose value is never shown. */
 export const secretSettings: ReadonlySet<string> = new Set(['HUB_METRICS_TOKEN', 'HUB_OIDC_CLIENT_SECRET']);

@@ -7,12 +7,12 @@ import {
   startEmbeddedPostgres,
   startEmbeddedRedis,
 } from '@impact-hub/embedded-stores';
-import type { Settings } from '../config/settings.ts';
+import { hasEmbeddedPostgres, type Settings } from '../config/settings.ts';
 import { keepRunning } from './keep-running.ts';
 
 export type Stores = {
-  /** Owner of the hub's database. */
-  ownerUrl: string;
+  /** Owner of the hub's database; undefined when only the two role logins are given, and nothing can be migrated. */
+  ownerUrl: string | undefined;
   redisUrl: string;
   /** Opened on first use: the in-process engine takes memory that a plain gateway never needs. */
   warehouse(): Promise<ClickHouseClient>;
@@ -24,8 +24,13 @@ export type Progress = (line: string) => void;
 
 const embeddedDatabase = 'hub';
 
-const openPostgres = async (settings: Settings, log: Logger, onProgress: Progress, stops: Stop[]): Promise<string> => {
-  if (settings.DATABASE_URL !== undefined) return settings.DATABASE_URL;
+const openPostgres = async (
+  settings: Settings,
+  log: Logger,
+  onProgress: Progress,
+  stops: Stop[],
+): Promise<string | undefined> => {
+  if (!hasEmbeddedPostgres(settings)) return settings.DATABASE_URL;
   onProgress('starting PostgreSQL');
   const dataDir = join(settings.HUB_DATA_DIR, 'postgres');
   const start = (first?: { port: number }) =>
@@ -87,14 +92,17 @@ export const openStores = async (settings: Settings, log: Logger, onProgress: Pr
       );
   };
   try {
-    if (settings.DATABASE_URL === undefined || settings.REDIS_URL === undefined) {
+    if (hasEmbeddedPostgres(settings) || settings.REDIS_URL === undefined) {
       const lock = await acquireDataDirLock(settings.HUB_DATA_DIR);
       stops.push(async () => lock.release());
     }
-    const [ownerUrl, redisUrl] = await Promise.all([
+    const opening = [
       openPostgres(settings, log, onProgress, stops),
       openRedis(settings, log, onProgress, stops),
-    ]);
+    ] as const;
+    // When one fails, the other is on its way and has to be stopped as well.
+    await Promise.allSettled(opening);
+    const [ownerUrl, redisUrl] = await Promise.all(opening);
     return { ownerUrl, redisUrl, warehouse: warehouseOpener(settings, stops), stop };
   } catch (error) {
     await stop();

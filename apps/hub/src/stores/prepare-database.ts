@@ -10,7 +10,7 @@ import {
   type Sql,
 } from '@impact-hub/core';
 import { StartError } from '../config/load-settings.ts';
-import type { Settings } from '../config/settings.ts';
+import { hasEmbeddedPostgres, type Settings } from '../config/settings.ts';
 import type { Progress } from './open-stores.ts';
 
 export const migrationsDirectory = fileURLToPath(new URL('../../../../migrations/postgres/', import.meta.url));
@@ -36,20 +36,21 @@ const canConnect = async (url: string): Promise<boolean> => {
   }
 };
 
-/** Names of SQLSTATEs an operator meets when `DATABASE_URL` is wrong (PostgreSQL manual, appendix A). */
-const wrongUrl: Record<string, string> = {
-  '28P01': 'PostgreSQL refused the user name or password in DATABASE_URL.',
-  '28000': 'PostgreSQL refused the user named in DATABASE_URL.',
-  '3D000': 'The database named in DATABASE_URL does not exist; create it first.',
+/** SQLSTATEs an operator meets when an address is wrong (PostgreSQL manual, appendix A), by what to say of it. */
+const wrongUrl: Record<string, (setting: string) => string> = {
+  '28P01': (setting) => `PostgreSQL refused the user name or password in ${setting}.`,
+  '28000': (setting) => `PostgreSQL refused the user named in ${setting}.`,
+  '3D000': (setting) => `The database named in ${setting} does not exist; create it first.`,
 };
 
-const plainSentence = (error: unknown, url: string): unknown => {
+const plainSentence = (error: unknown, url: string, setting: string): unknown => {
   const address = new URL(url);
   const code = (error as { code?: string }).code ?? '';
-  if (wrongUrl[code] !== undefined) return new StartError(wrongUrl[code]);
+  const explain = wrongUrl[code];
+  if (explain !== undefined) return new StartError(explain(setting));
   if (error instanceof MigrationError) return new StartError(error.message);
   if (isDatabaseUnavailable(error))
-    return new StartError(`PostgreSQL does not answer at ${address.host}; start it or correct DATABASE_URL.`);
+    return new StartError(`PostgreSQL does not answer at ${address.host}; start it or correct ${setting}.`);
   if (code === '42501')
     return new StartError(
       'The user in DATABASE_URL may not create tables or roles; grant it that, or set HUB_DATABASE_RUNTIME_URL and HUB_DATABASE_SYSTEM_URL.',
@@ -83,13 +84,12 @@ const ensureLogins = async (owner: Sql, ownerUrl: string, rootKey: Buffer): Prom
   return { runtimeUrl: urls[0] ?? '', systemUrl: urls[1] ?? '' };
 };
 
-/**
- * Brings the schema up to date and makes the two logins. Their passwords are derived from the root key, so that every
- * process of an installation knows them without a further secret.
- *
- * @throws StartError with one plain sentence when the database cannot be reached or used
- */
-export const prepareDatabase = async (
+const givenLogins = (settings: Settings): DatabaseUrls | undefined => {
+  const { HUB_DATABASE_RUNTIME_URL: runtimeUrl, HUB_DATABASE_SYSTEM_URL: systemUrl } = settings;
+  return runtimeUrl === undefined || systemUrl === undefined ? undefined : { runtimeUrl, systemUrl };
+};
+
+const migrateAsOwner = async (
   settings: Settings,
   ownerUrl: string,
   rootKey: Buffer,
@@ -97,15 +97,52 @@ export const prepareDatabase = async (
 ): Promise<DatabaseUrls> => {
   const owner = connectSql(ownerUrl, { maxConnections: 2, applicationName: 'hub-setup', statementTimeoutMs: 0 });
   try {
-    if (settings.DATABASE_URL === undefined) await createEmbeddedDatabase(ownerUrl);
+    if (hasEmbeddedPostgres(settings)) await createEmbeddedDatabase(ownerUrl);
     const applied = await migrate(owner, await readMigrations(migrationsDirectory));
     if (applied.length > 0) onProgress(`database schema: ${applied.length} migrations applied`);
-    if (settings.HUB_DATABASE_RUNTIME_URL !== undefined && settings.HUB_DATABASE_SYSTEM_URL !== undefined)
-      return { runtimeUrl: settings.HUB_DATABASE_RUNTIME_URL, systemUrl: settings.HUB_DATABASE_SYSTEM_URL };
-    return await ensureLogins(owner, ownerUrl, rootKey);
+    return givenLogins(settings) ?? (await ensureLogins(owner, ownerUrl, rootKey));
   } catch (error) {
-    throw plainSentence(error, ownerUrl);
+    throw plainSentence(error, ownerUrl, 'DATABASE_URL');
   } finally {
     await owner.end({ timeout: 2 });
   }
+};
+
+/** Only looks: a process without the owner's password can change nothing about the schema. */
+const requireMigrated = async (logins: DatabaseUrls): Promise<DatabaseUrls> => {
+  const system = connectSql(logins.systemUrl, { maxConnections: 1, applicationName: 'hub-setup' });
+  try {
+    const [table] = await system<{ found: string | null }[]>`select to_regclass('hub_migration')::text as found`;
+    const applied = table?.found === null ? [] : await system<{ name: string }[]>`select name from hub_migration`;
+    const names = new Set(applied.map((row) => row.name));
+    const missing = (await readMigrations(migrationsDirectory)).filter((migration) => !names.has(migration.name));
+    if (missing.length > 0)
+      throw new StartError(
+        `The database lacks ${missing.length} migrations; run "hub migrate" with DATABASE_URL set to its owner.`,
+      );
+    return logins;
+  } catch (error) {
+    throw plainSentence(error, logins.systemUrl, 'HUB_DATABASE_SYSTEM_URL');
+  } finally {
+    await system.end({ timeout: 2 });
+  }
+};
+
+/**
+ * Brings the schema up to date and makes the two logins. Their passwords are derived from the root key, so that every
+ * process of an installation knows them without a further secret. Given only the two logins, it checks the schema.
+ *
+ * @param ownerUrl undefined when the process is not to have the owner's password
+ * @throws StartError with one plain sentence when the database cannot be reached or used
+ */
+export const prepareDatabase = async (
+  settings: Settings,
+  ownerUrl: string | undefined,
+  rootKey: Buffer,
+  onProgress: Progress,
+): Promise<DatabaseUrls> => {
+  if (ownerUrl !== undefined) return migrateAsOwner(settings, ownerUrl, rootKey, onProgress);
+  const logins = givenLogins(settings);
+  if (logins === undefined) throw new Error('neither the owner nor the two logins are known');
+  return requireMigrated(logins);
 };

@@ -50,6 +50,8 @@ export const migrate = async (
     await ensureGroupRoles(connection);
     await connection`create table if not exists hub_migration (
       name text primary key, sha256 text not null, applied_at timestamptz not null default now())`;
+    // For processes that start without the owner's password and only check.
+    await connection`grant select on hub_migration to hub_system`;
     const rows = await connection<{ name: string; sha256: string }[]>`select name, sha256 from hub_migration`;
     const applied = new Map(rows.map((row) => [row.name, row.sha256]));
     const missing: Migration[] = [];
