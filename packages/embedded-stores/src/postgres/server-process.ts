@@ -38,8 +38,9 @@ const defaultSettings: Readonly<Record<string, string>> = {
 
 const readyTimeoutMs = 60_000;
 const pollMs = 10;
-/** How long the workers of a killed server may take to notice that it is gone. */
-const workersEndTimeoutMs = 10_000;
+/** How long the remains of a killed server may take to go: its workers, and its entry in the process table. */
+const remainsGoneTimeoutMs = 10_000;
+const remainsOfKilledServer = /is still in use|lock file "postmaster\.pid" already exists/;
 
 const spawnServer = async (place: ClusterPlace, start: ServerStart): Promise<OwnProcess> => {
   const settings = { ...defaultSettings, ...start.settings };
@@ -100,7 +101,7 @@ const cannotStart = (place: ClusterPlace, state: 'ended' | 'too-slow', lines: st
 
 /** Starts the server and waits until it answers a query; `port-taken` when another program was faster. */
 export const launchServer = async (place: ClusterPlace, start: ServerStart): Promise<ServerProcess | 'port-taken'> => {
-  const deadline = performance.now() + workersEndTimeoutMs;
+  const deadline = performance.now() + remainsGoneTimeoutMs;
   for (;;) {
     const log = await prepareLog(start.logFile);
     const server = await spawnServer(place, start);
@@ -112,8 +113,7 @@ export const launchServer = async (place: ClusterPlace, start: ServerStart): Pro
     await server.end(immediateStop);
     const lines = await lastLogLines(log);
     if (lines.includes('Address already in use')) return 'port-taken';
-    const workersRemain = lines.includes('is still in use') && performance.now() < deadline;
-    if (!workersRemain) throw cannotStart(place, state, lines);
+    if (!remainsOfKilledServer.test(lines) || performance.now() > deadline) throw cannotStart(place, state, lines);
     await sleep(100);
   }
 };
