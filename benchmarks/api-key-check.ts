@@ -87,7 +87,8 @@ const measureRoutes = async (
 
 const measureVerifier = async (db: Database, keys: readonly string[], quick: boolean): Promise<void> => {
   const changes = await startChangeFeed(db.systemSql);
-  const verifier = createApiKeyVerifier({ db, changes, clock: systemClock, metrics: createMetrics() });
+  const metrics = createMetrics();
+  const verifier = createApiKeyVerifier({ db, changes, clock: systemClock, metrics });
   const spent = { cold: [] as number[], cached: [] as number[] };
   const check = async (key: string, into: number[]): Promise<void> => {
     const startedAtMs = performance.now();
@@ -98,6 +99,8 @@ const measureVerifier = async (db: Database, keys: readonly string[], quick: boo
   };
   for (const [index, key] of keys.entries()) await check(key, index < coldKeys ? spent.cold : []);
   for (let round = 0; round < (quick ? 5 : 50); round += 1) for (const key of keys) await check(key, spent.cached);
+  const reads = (await metrics.getSingleMetric('api_keys_reads_total')?.get())?.values[0]?.value;
+  if (reads !== keys.length) throw new Error(`${keys.length} keys were read ${reads} times from the database`);
   await verifier.stop();
   await changes.stop();
 
