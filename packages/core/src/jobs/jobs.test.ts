@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createTestDatabase, createTestRedis, type TestDatabase, type TestRedis } from '@impact-hub/testkit';
+import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -10,6 +11,7 @@ import { createLogger } from '../telemetry/logger.ts';
 import { createJobMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { enqueueJob } from './enqueue-job.ts';
 import { startJobWorkers } from './job-workers.ts';
+import { queuePrefix } from './queue-names.ts';
 import { startRelay } from './relay.ts';
 import { runJob } from './run-job.ts';
 
@@ -221,6 +223,31 @@ test('a job that keeps ending its worker is set aside', async () => {
   await database.owner`update job set state = 'dispatched', generation = 20, lease_until = now() - interval '1 second'`;
   await relay();
   await until(async () => (await database.owner`select 1 from job where state = 'dead'`).length === 1);
+});
+
+test('a backlog that outlives its leases waits for its turn: none is dispatched twice, none dies of waiting', async () => {
+  await relay(1);
+  await enqueue(30);
+  // Three leases long nobody works.
+  await pause(3_500);
+  const generations = await database.owner`select generation, state, count(*)::int as jobs from job group by 1, 2`;
+  expect(generations).toEqual([{ generation: 1, state: 'dispatched', jobs: 30 }]);
+  work();
+  await until(drained);
+  expect(await effects()).toEqual(upTo(30));
+});
+
+test('a job whose worker died with it is dispatched again after its lease', async () => {
+  await relay(1);
+  await enqueue(1);
+  await until(async () => (await database.owner`select 1 from job where state = 'dispatched'`).length === 1);
+  // What a killed worker leaves in Redis: the job is active, with a lock that lasts for another half minute.
+  const dead = new Worker('test.effect', null, { connection: store.redis, prefix: queuePrefix });
+  expect(await dead.getNextJob('dead')).toBeDefined();
+  await dead.close(true);
+  work();
+  await until(drained);
+  expect(await effects()).toEqual([0]);
 });
 
 test('Redis out of reach leaves jobs queued, and they run once it is back', async () => {

@@ -2,7 +2,9 @@ import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Sql } from 'postgres';
 import type { Logger } from '../telemetry/logger.ts';
+import { claimQueued, extendExpired, giveBack, redispatch, type Claimed } from './claim-jobs.ts';
 import { jobChannel } from './enqueue-job.ts';
+import { findLostDispatches } from './find-lost-dispatches.ts';
 import { dispatchId, queueName, queuePrefix, type Dispatch } from './queue-names.ts';
 
 export type Relay = {
@@ -17,50 +19,15 @@ export type RelayOptions = {
   /** Producer connection: `enableOfflineQueue: false`, so that a lost Redis fails fast. */
   redis: Redis;
   log: Logger;
-  /** How long a dispatched job may stay unfinished before it is dispatched again; also the recovery time after FLUSHALL. */
+  /**
+   * How long a dispatched job may stay unfinished until the relay sees whether a worker will still get it, and dispatches
+   * it again if not; also the recovery time after FLUSHALL.
+   */
   leaseSeconds?: number;
   batchSize?: number;
   sweepIntervalMs?: number;
   onDispatched?(count: number): void;
 };
-
-type Claimed = {
-  id: string;
-  queue: string;
-  generation: number;
-  state: string;
-  company_id: string | null;
-  traceparent: string | null;
-};
-
-/** Dispatches without one finished attempt that mark a job as the killer of its worker. */
-const crashesUntilDead = 20;
-
-/**
- * Claims due jobs and jobs whose lease ran out, in one statement. SKIP LOCKED keeps two relays, and a relay and a
- * worker that is busy with the row, out of each other's way.
- */
-const claim = (sql: Sql, leaseSeconds: number, batchSize: number) => sql<Claimed[]>`
-  with queued as (
-    select id from job where state = 'queued' and run_at <= now()
-    order by run_at limit ${batchSize} for update skip locked
-  ), abandoned as (
-    select id from job where state = 'dispatched' and lease_until < now()
-    limit ${batchSize} for update skip locked
-  ), due as (select id from queued union all select id from abandoned)
-  update job set
-    generation = generation + 1,
-    state = case when generation - attempts >= ${crashesUntilDead} then 'dead' else 'dispatched' end,
-    last_error = case when generation - attempts >= ${crashesUntilDead}
-      then 'dispatched too often without an answer: it may be ending its worker' else last_error end,
-    lease_until = now() + make_interval(secs => ${leaseSeconds})
-  from due where job.id = due.id and job.state in ('queued', 'dispatched')
-  returning job.id, job.queue, job.generation, job.state, job.company_id, job.traceparent`;
-
-const giveBack = (sql: Sql, claimed: readonly Claimed[]) => sql`
-  update job set state = 'queued', lease_until = null
-  from unnest(${claimed.map((job) => job.id)}::uuid[], ${claimed.map((job) => job.generation)}::int[]) as back (id, generation)
-  where job.id = back.id and job.generation = back.generation and job.state = 'dispatched'`;
 
 const toDispatch = (job: Claimed): Dispatch => ({
   id: job.id,
@@ -118,16 +85,24 @@ export const startRelay = async (options: RelayOptions): Promise<Relay> => {
     }
   };
 
+  const findLost = async (expired: readonly Claimed[]): Promise<Claimed[]> => {
+    const lost: Claimed[] = [];
+    for (const [name, jobs] of byQueue(expired)) lost.push(...(await findLostDispatches(redis, queueFor(name), jobs)));
+    return lost;
+  };
+
   const drain = async (): Promise<number> => {
     let total = 0;
     for (;;) {
       if (redis.status !== 'ready') return total;
-      const claimed = await claim(sql, leaseSeconds, batchSize);
-      const live = claimed.filter((job) => job.state === 'dispatched');
+      const expired = await extendExpired(sql, leaseSeconds, batchSize);
+      const again = await redispatch(sql, await findLost(expired));
+      const queued = await claimQueued(sql, leaseSeconds, batchSize);
+      const live = [...again, ...queued].filter((job) => job.state === 'dispatched');
       await dispatch(live);
       total += live.length;
       options.onDispatched?.(live.length);
-      if (claimed.length < batchSize) return total;
+      if (expired.length < batchSize && queued.length < batchSize) return total;
     }
   };
 
