@@ -79,6 +79,7 @@ const refusedAlike = (answer: { status: number; body: string }): void => {
     httpStatus: 401,
     type: '/docs/problems#impact_in.not_authentic',
     title: expect.any(String),
+    remedy: expect.any(String),
     status: 401,
     code: 'impact_in.not_authentic',
   });

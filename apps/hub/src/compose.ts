@@ -4,10 +4,9 @@ import { apiKeysModule, createApiKeyVerifier, type ApiKeysDeps } from '@impact-h
 import { auditModule } from '@impact-hub/audit';
 import {
   bindModule,
-  connectDatabase,
-  connectSql,
   createMetrics,
   createOutbox,
+  runShutdown,
   startChangeFeed,
   systemClock,
   type BoundModule,
@@ -18,7 +17,7 @@ import { createCrypto } from '@impact-hub/crypto';
 import { createAccessPolicy } from '@impact-hub/gateway';
 import { createImpactIn, impactInModule } from '@impact-hub/impact-in';
 import type { Settings } from './config/settings.ts';
-import { connectRedis } from './stores/connect-redis.ts';
+import { openConnections } from './stores/open-connections.ts';
 import type { Progress, Stores } from './stores/open-stores.ts';
 import { prepareDatabase } from './stores/prepare-database.ts';
 import { openRootKey } from './stores/root-key.ts';
@@ -27,9 +26,6 @@ import { systemModule } from './system/system-module.ts';
 import { version } from './version.ts';
 
 export type ComposedHub = Awaited<ReturnType<typeof composeHub>>;
-
-/** Four batches at once, and two for the lookups of duplicates behind them. */
-const ingestConnections = 6;
 
 type Options = { settings: Settings; publicUrl: string; stores: Stores; log: Logger; onProgress: Progress };
 
@@ -46,62 +42,37 @@ const oidcOf = (settings: Settings) => {
 const mergeScopes = (modules: readonly { scopes: Readonly<Record<string, string>> }[]): Record<string, string> =>
   Object.assign({}, ...modules.map((module) => module.scopes)) as Record<string, string>;
 
-/**
- * Makes every domain of the hub out of settings and stores: the only place where they meet. Starts the change feed and
- * what the domains keep running; `shutdownPhases` end it in order.
- */
-export const composeHub = async ({ settings, publicUrl, stores, log, onProgress }: Options) => {
+const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options, opened: ShutdownPhase[]) => {
   const clock = systemClock;
+  const onError = (err: unknown): void => log.warn({ event: 'background.failed', err }, 'background work failed');
   const rootKey = await openRootKey(settings);
   const urls = await prepareDatabase(settings, stores.ownerUrl, rootKey, onProgress);
-  const db = connectDatabase({ ...urls, maxConnections: settings.HUB_DATABASE_POOL_SIZE });
-  // Pools of their own: a key is loaded while a job holds a connection, and nothing may delay an acknowledgement.
-  const cryptoDb = connectDatabase({ ...urls, maxConnections: 2 });
-  const ingestSql = connectSql(urls.systemUrl, {
-    maxConnections: ingestConnections,
-    applicationName: 'hub-ingest',
-    statementTimeoutMs: 10_000,
-  });
-  const redis = connectRedis(stores.redisUrl, log);
+  const connections = openConnections(settings, urls, stores.redisUrl, log);
+  opened.push({ name: 'connections', timeoutMs: 10_000, run: connections.close });
+  const { db, redis } = connections;
   const metrics = createMetrics();
-  const onError = (err: unknown): void => log.warn({ event: 'background.failed', err }, 'background work failed');
   const changes = await startChangeFeed(db.systemSql, onError);
+  opened.push({ name: 'changes', timeoutMs: 3_000, run: changes.stop });
+  const crypto = createCrypto({ db: connections.cryptoDb, rootKey, clock });
+  opened.push({ name: 'crypto', timeoutMs: 1_000, run: async () => crypto.close() });
 
   const scopeCatalogue = mergeScopes([apiKeysModule, accountsModule, auditModule, impactInModule]);
-  const crypto = createCrypto({ db: cryptoDb, rootKey, clock });
-  const accounts = createAccounts({
-    db,
-    systemUrl: urls.systemUrl,
-    secret: derivedSecret(rootKey, 'sign-in'),
-    publicUrl,
-    clock,
-    scopeCatalogue,
-    ...oidcOf(settings),
-    onError,
-  });
+  const secret = derivedSecret(rootKey, 'sign-in');
+  const people = { db, systemUrl: urls.systemUrl, secret, publicUrl, clock, scopeCatalogue, onError };
+  const accounts = createAccounts({ ...people, ...oidcOf(settings) });
+  opened.push({ name: 'accounts', timeoutMs: 6_000, run: accounts.stop });
   const apiKeys = createApiKeyVerifier({ db, changes, clock, metrics, onError });
-  const impactIn = await createImpactIn({
-    db,
-    changes,
-    crypto,
-    clock,
-    metrics,
-    log,
-    publicUrl,
-    outbox: createOutbox({}),
-    ingestSql,
-  });
+  opened.push({ name: 'api-keys', timeoutMs: 5_000, run: apiKeys.stop });
+  const { ingestSql } = connections;
+  const outbox = createOutbox({});
+  const impactIn = await createImpactIn({ db, changes, crypto, clock, metrics, log, publicUrl, outbox, ingestSql });
+  opened.push({ name: 'impact-in', timeoutMs: 10_000, run: impactIn.stop });
 
   const routeTable: ApiKeysDeps['routeTable'][number][] = [];
   const modules: BoundModule[] = [];
+  const metricsToken = settings.HUB_METRICS_TOKEN;
   const systemModules = [
-    bindModule(systemModule, {
-      version,
-      publicUrl,
-      modules: () => modules,
-      metrics,
-      metricsToken: settings.HUB_METRICS_TOKEN,
-    }),
+    bindModule(systemModule, { version, publicUrl, modules: () => modules, metrics, metricsToken }),
     bindModule(storesModule, { systemSql: db.systemSql, redis, warehouse: stores.warehouse }),
   ];
   modules.push(
@@ -112,33 +83,20 @@ export const composeHub = async ({ settings, publicUrl, stores, log, onProgress 
     bindModule(impactInModule, impactIn.deps),
   );
   routeTable.push(...modules.flatMap(({ module }) => module.routes));
+  const authorize = createAccessPolicy({ apiKeys, accounts, publicUrl });
+  return { db, redis, metrics, clock, crypto, scopeCatalogue, impactIn, modules, systemModules, authorize };
+};
 
-  const shutdownPhases: ShutdownPhase[] = [
-    { name: 'impact-in', timeoutMs: 10_000, run: () => impactIn.stop() },
-    { name: 'api-keys', timeoutMs: 5_000, run: () => apiKeys.stop() },
-    { name: 'accounts', timeoutMs: 6_000, run: () => accounts.stop() },
-    { name: 'changes', timeoutMs: 3_000, run: () => changes.stop() },
-    {
-      name: 'connections',
-      timeoutMs: 10_000,
-      run: async () => {
-        crypto.close();
-        redis.disconnect();
-        await Promise.all([ingestSql.end({ timeout: 5 }), cryptoDb.close(), db.close()]);
-      },
-    },
-  ];
-  return {
-    db,
-    redis,
-    metrics,
-    clock,
-    crypto,
-    scopeCatalogue,
-    impactIn,
-    modules,
-    systemModules,
-    authorize: createAccessPolicy({ apiKeys, accounts, publicUrl }),
-    shutdownPhases,
-  };
+/**
+ * Makes every domain of the hub out of settings and stores: the only place where they meet. Starts the change feed and
+ * what the domains keep running; `shutdownPhases` end it in order. When it fails half-way, what was opened is closed.
+ */
+export const composeHub = async (options: Options) => {
+  const opened: ShutdownPhase[] = [];
+  try {
+    return { ...(await compose(options, opened)), shutdownPhases: opened.toReversed() };
+  } catch (error) {
+    await runShutdown(opened.toReversed(), options.log);
+    throw error;
+  }
 };

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 export type EndpointCredentials = { partner: string; endpointId: string; url: string; scheme: string } & (
@@ -20,8 +20,11 @@ const pendingFile = (dataDir: string): string => `${credentialsFile(dataDir)}.pe
 
 const write = async (file: string, credentials: Credentials): Promise<void> => {
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600 });
-  await chmod(file, 0o600);
+  // Under another name first: a crash in the middle must not cost the only copy.
+  const draft = `${file}.draft`;
+  await rm(draft, { force: true });
+  await writeFile(draft, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600, flush: true });
+  await rename(draft, file);
 };
 
 /**

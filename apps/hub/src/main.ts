@@ -14,9 +14,13 @@ import { version } from './version.ts';
 /** EX_CONFIG of sysexits.h: the configuration or the surroundings are wrong; starting again will not help. */
 const configurationExitCode = 78;
 
+// A terminal that was closed, or a pipe whose reader has gone, must not keep the hub from ending in order.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
 const program = new Command('hub')
   .description('Impact Hub: the integrations hub for corporate-social-responsibility platforms.')
   .version(version)
+  .allowExcessArguments(false)
   .showHelpAfterError();
 
 program
@@ -58,11 +62,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof StartError || error instanceof EmbeddedStoreError) {
-    process.stderr.write(`\nhub: ${redactText(error.message)}\n`);
-    process.exitCode = configurationExitCode;
-  } else {
-    process.stderr.write(`\nhub: unexpected failure\n${redactText(String((error as Error).stack ?? error))}\n`);
-    process.exitCode = 1;
-  }
+  const isExpected = error instanceof StartError || error instanceof EmbeddedStoreError;
+  const text = isExpected ? error.message : `unexpected failure\n${String((error as Error).stack ?? error)}`;
+  process.stderr.write(`\nhub: ${redactText(text)}\n`, () => process.exit(isExpected ? configurationExitCode : 1));
 }

@@ -38,11 +38,10 @@ const startServing = async (hub: ComposedHub, { settings, target, log }: Options
 /** Creates the first company of an embedded installation, before the port opens. */
 const welcome = async (
   hub: ComposedHub,
-  url: string,
+  baseUrl: string,
   { settings, onProgress }: Options,
 ): Promise<string | undefined> => {
   if (!hasEmbeddedPostgres(settings)) return undefined;
-  const baseUrl = settings.HUB_PUBLIC_URL ?? url;
   if (await createFirstCompany(hub, { dataDir: settings.HUB_DATA_DIR, baseUrl })) {
     // The change feed would tell, but some milliseconds too late for the first webhook.
     await hub.impactIn.deps.endpoints.reload();

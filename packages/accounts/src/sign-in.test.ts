@@ -53,16 +53,18 @@ describe('signing in', () => {
 
   it('takes as long for an unknown address as for a wrong password', async () => {
     const { email } = await hub.person(companyId, 'viewer');
-    const medianMs = async (address: string) => {
-      const times: number[] = [];
-      for (let round = 0; round < 7; round += 1) {
-        const startedAtMs = performance.now();
-        await attempt(address, 'wrong', `198.51.100.${round}`);
-        times.push(performance.now() - startedAtMs);
-      }
-      return times.sort((a, b) => a - b)[3] ?? 0;
+    const takesMs = async (address: string, round: number): Promise<number> => {
+      const startedAtMs = performance.now();
+      await attempt(address, 'wrong', `198.51.100.${round}`);
+      return performance.now() - startedAtMs;
     };
-    const ratio = (await medianMs('nobody-there@example.org')) / (await medianMs(email));
+    // In turns, and the best of each: a busy machine slows single attempts, never the fastest of them.
+    const [unknown, known]: [number[], number[]] = [[], []];
+    for (let round = 0; round < 7; round += 1) {
+      unknown.push(await takesMs('nobody-there@example.org', round));
+      known.push(await takesMs(email, round));
+    }
+    const ratio = Math.min(...unknown) / Math.min(...known);
     // A hash skipped for either of them would show as a factor of five and more.
     expect(ratio).toBeGreaterThan(0.5);
     expect(ratio).toBeLessThan(2);

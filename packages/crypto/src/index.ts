@@ -4,4 +4,4 @@ export type { KeyScope, KeyVersion } from './key-scope.ts';
 export { loadOrCreateRootKey } from './root-key-file.ts';
 export type { Sealer } from './sealer.ts';
 export { cryptoKey } from './tables.ts';
-export type { RandomBytes } from './wrap-data-key.ts';
+export { rootKeyIdOf, type RandomBytes } from './wrap-data-key.ts';

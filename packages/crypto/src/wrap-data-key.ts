@@ -16,10 +16,14 @@ export type DataKeyWrapping = {
 
 const wrappingContext = 'crypto_key.wrapped';
 
+/** A name for a root key that says nothing about it; stored with what the key wraps. */
+export const rootKeyIdOf = (rootKey: Uint8Array): string =>
+  createHmac('sha256', rootKey).update('impact-hub root key id').digest('hex').slice(0, 16);
+
 /** Wraps data keys with the root key; a wrapped key opens only in its own company, purpose, series and version. */
 export const dataKeyWrapping = (rootKey: Buffer, randomBytes: RandomBytes): DataKeyWrapping => {
   if (rootKey.length !== keyBytes) throw new KeyStoreError(`The root key must be ${keyBytes} bytes.`);
-  const rootKeyId = createHmac('sha256', rootKey).update('impact-hub root key id').digest('hex').slice(0, 16);
+  const rootKeyId = rootKeyIdOf(rootKey);
   return {
     rootKeyId,
     wrap: (scope, key, dataKey) =>

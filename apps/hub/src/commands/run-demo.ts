@@ -17,12 +17,27 @@ const rowOf = (played: Played): string[] => [
   played.became,
 ];
 
-type AuditEvent = { at: string; type: string; actorKind: string; result: string; resourceType: string | null };
+type AuditEvent = { at: string; type: string; result: string; resource: { type: string; id: string } | null };
+
+const shownEvents = 12;
 
 const showAuditTrail = async (hub: HubClient, from: Date): Promise<void> => {
   const { data } = await hub.get<{ data: AuditEvent[] }>(`/api/v1/audit/events?from=${from.toISOString()}&limit=200`);
-  say(`\nAudit trail since the start of the demo, newest first (${data.length} events, the last 12 shown):`);
-  say(textTable(data.slice(0, 12).map((event) => [event.at, event.type, event.result, event.resourceType ?? ''])));
+  say(
+    `\nAudit trail since the start of the demo, newest first (${Math.min(data.length, shownEvents)} of ${data.length} events):`,
+  );
+  say(
+    textTable(
+      data
+        .slice(0, shownEvents)
+        .map((event) => [
+          event.at,
+          event.type,
+          event.result,
+          event.resource === null ? '' : `${event.resource.type} ${event.resource.id}`,
+        ]),
+    ),
+  );
 };
 
 const showMetrics = async (hub: HubClient): Promise<void> => {

@@ -20,6 +20,10 @@ test.each([
   [{ HUB_LOG_LEVEL: 'loud' }, 'HUB_LOG_LEVEL must be one of debug, info, warn, error.'],
   [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL must be a URL that starts with postgres:// or postgresql://.'],
   [{ HUB_PUBLIC_URL: 'hub.example' }, 'HUB_PUBLIC_URL must be a URL that starts with http:// or https://.'],
+  [
+    { HUB_TRUST_PROXY: '10.0.0.0/8, banana' },
+    'HUB_TRUST_PROXY must be addresses or ranges such as 10.0.0.0/8, or loopback.',
+  ],
   [{ HUB_METRICS_TOKEN: 'short' }, 'HUB_METRICS_TOKEN must have at least 16 characters.'],
   [
     { HUB_OIDC_ISSUER: 'https://id.example' },

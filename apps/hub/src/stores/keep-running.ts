@@ -15,20 +15,23 @@ export const keepRunning = async <C extends Child>(
   let stopped = false;
   const first = await start();
   let current: C = first;
-  const watch = (child: C): void => {
-    void child.exited.then(async () => {
-      while (!stopped) {
-        onRestart();
-        try {
-          current = await start(first);
-          if (stopped) await current.stop();
-          else watch(current);
-          return;
-        } catch (error) {
-          onRestart(error);
-          await new Promise((resolve) => setTimeout(resolve, restartPauseMs));
-        }
+  let restarting: Promise<void> | undefined;
+  const restart = async (): Promise<void> => {
+    while (!stopped) {
+      onRestart();
+      try {
+        current = await start(first);
+        watch(current);
+        return;
+      } catch (error) {
+        onRestart(error);
+        await new Promise((resolve) => setTimeout(resolve, restartPauseMs));
       }
+    }
+  };
+  const watch = (child: C): void => {
+    void child.exited.then(() => {
+      if (!stopped) restarting = restart();
     });
   };
   watch(first);
@@ -36,6 +39,8 @@ export const keepRunning = async <C extends Child>(
     first,
     stop: async () => {
       stopped = true;
+      // One under way would leave behind what it starts.
+      await restarting;
       await current.stop();
     },
   };

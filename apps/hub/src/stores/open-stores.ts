@@ -76,7 +76,11 @@ const warehouseOpener = (settings: Settings, stops: Stop[]): (() => Promise<Clic
     return engine.client;
   };
   let opened: Promise<ClickHouseClient> | undefined;
-  return () => (opened ??= open());
+  return () =>
+    (opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    }));
 };
 
 /**

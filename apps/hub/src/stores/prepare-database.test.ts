@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { connectSql, newId } from '@impact-hub/core';
 import { createTestDatabase, type TestDatabase } from '@impact-hub/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadSettings } from '../config/load-settings.ts';
@@ -21,6 +22,18 @@ test('the owner gets two logins made whose passwords every process with the root
   const first = await prepare({ DATABASE_URL: database.ownerUrl });
   expect(await prepare({ DATABASE_URL: database.ownerUrl })).toEqual(first);
   expect(new URL(first.runtimeUrl).username).toBe(`hub_runtime_${database.name}`);
+});
+
+test('a wrong root key is refused before it changes the passwords of the logins', async () => {
+  const { runtimeUrl } = await prepare({ DATABASE_URL: database.ownerUrl });
+  await database.owner`
+    insert into crypto_key (kid, company_id, purpose, version, wrapped, root_key_id)
+    values (${newId()}, ${newId()}, 'test', 1, ${Buffer.alloc(72)}, 'another root key')`;
+  await expect(prepare({ DATABASE_URL: database.ownerUrl })).rejects.toThrow('The root key is not the one');
+  await database.owner`delete from crypto_key`;
+  const runtime = connectSql(runtimeUrl, { maxConnections: 1, applicationName: 'test' });
+  expect(await runtime`select 1 as n`).toEqual([{ n: 1 }]);
+  await runtime.end();
 });
 
 test('a process with only the two logins starts on a migrated database', async () => {

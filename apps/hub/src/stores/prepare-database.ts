@@ -9,6 +9,7 @@ import {
   readMigrations,
   type Sql,
 } from '@impact-hub/core';
+import { rootKeyIdOf } from '@impact-hub/crypto';
 import { StartError } from '../config/load-settings.ts';
 import { hasEmbeddedPostgres, type Settings } from '../config/settings.ts';
 import type { Progress } from './open-stores.ts';
@@ -49,6 +50,7 @@ const plainSentence = (error: unknown, url: string, setting: string): unknown =>
   const explain = wrongUrl[code];
   if (explain !== undefined) return new StartError(explain(setting));
   if (error instanceof MigrationError) return new StartError(error.message);
+  if (error instanceof StartError) return error;
   if (isDatabaseUnavailable(error))
     return new StartError(`PostgreSQL does not answer at ${address.host}; start it or correct ${setting}.`);
   if (code === '42501')
@@ -89,6 +91,15 @@ const givenLogins = (settings: Settings): DatabaseUrls | undefined => {
   return runtimeUrl === undefined || systemUrl === undefined ? undefined : { runtimeUrl, systemUrl };
 };
 
+/** Before the logins are touched: a process with a wrong key must not change their passwords under all others. */
+const requireSameRootKey = async (owner: Sql, rootKey: Buffer): Promise<void> => {
+  const rows = await owner<{ id: string }[]>`select distinct root_key_id as id from crypto_key`;
+  if (rows.length > 0 && rows.every(({ id }) => id !== rootKeyIdOf(rootKey)))
+    throw new StartError(
+      'The root key is not the one this database was set up with; set HUB_ROOT_KEY_FILE to the file with the right one.',
+    );
+};
+
 const migrateAsOwner = async (
   settings: Settings,
   ownerUrl: string,
@@ -100,6 +111,7 @@ const migrateAsOwner = async (
     if (hasEmbeddedPostgres(settings)) await createEmbeddedDatabase(ownerUrl);
     const applied = await migrate(owner, await readMigrations(migrationsDirectory));
     if (applied.length > 0) onProgress(`database schema: ${applied.length} migrations applied`);
+    await requireSameRootKey(owner, rootKey);
     return givenLogins(settings) ?? (await ensureLogins(owner, ownerUrl, rootKey));
   } catch (error) {
     throw plainSentence(error, ownerUrl, 'DATABASE_URL');

@@ -1,10 +1,8 @@
 import type { ClickHouseClient } from '@clickhouse/client';
-import { defineModule, type Sql } from '@impact-hub/core';
+import { changesKeptSeconds, defineModule, type Sql } from '@impact-hub/core';
 import type { Redis } from 'ioredis';
 
 export type StoresDeps = { systemSql: Sql; redis: Redis; warehouse(): Promise<ClickHouseClient> };
-
-const changesKeptSeconds = 3_600;
 
 /** The stores as a domain of their own: readiness, and the upkeep of core's tables. */
 export const storesModule = defineModule<StoresDeps>({

@@ -10,6 +10,7 @@ import {
   type BoundModule,
   type MetricsRegistry,
 } from '@impact-hub/core';
+import { renderProblemsPage } from './problems-page.ts';
 import { runReadinessChecks } from './readiness.ts';
 
 export type SystemDeps = {
@@ -104,8 +105,20 @@ const problems = defineRoute({
   handler: () => ({ data: listProblems() }),
 });
 
+const problemsPage = defineRoute({
+  method: 'GET',
+  path: '/docs/problems',
+  operationId: 'getProblemsPage',
+  summary: 'Every error code as a page; where the `type` of a problem leads',
+  access: 'public',
+  output: { 200: z.string() },
+  contentType: 'text/html; charset=utf-8',
+  handler: () =>
+    reply(200, renderProblemsPage(), { 'content-security-policy': "default-src 'none'; frame-ancestors 'none'" }),
+});
+
 /** Liveness, readiness, metrics and the description of the API. */
 export const systemModule = defineModule<SystemDeps>({
   name: 'system',
-  routes: [health, ready, metrics, openApi, problems],
+  routes: [health, ready, metrics, openApi, problems, problemsPage],
 });

@@ -99,10 +99,14 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
     metrics.read();
     return readStoredKey(db.systemSql, keyId);
   });
-  changes.subscribe(apiKeyTopic, (keyId) => {
+  const forget = (keyId: string): void => {
     reader.invalidate(keyId);
     known.forget(keyId);
     refused.forget(keyId);
+  };
+  changes.subscribe(apiKeyTopic, forget, () => {
+    known.clear();
+    refused.clear();
   });
 
   const refuse = (reason: RefusalReason): RefusedKey => {

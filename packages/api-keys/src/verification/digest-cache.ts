@@ -5,6 +5,7 @@ export type DigestCache<V extends object> = {
   get(digest: string): V | undefined;
   set(digest: string, keyId: string, value: V): void;
   forget(keyId: string): void;
+  clear(): void;
   size(): number;
 };
 
@@ -40,6 +41,7 @@ export const createDigestCache = <V extends object>(options: {
     forget: (keyId) => {
       for (const digest of digestsOfKey.get(keyId) ?? []) entries.delete(digest);
     },
+    clear: () => entries.clear(),
     size: () => entries.size,
   };
 };

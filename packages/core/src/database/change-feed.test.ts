@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createTestDatabase, type TestDatabase } from '@impact-hub/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { newId } from '../ids.ts';
 import { publishChange, startChangeFeed } from './change-feed.ts';
 
@@ -50,4 +50,15 @@ test('a feed that cannot reach Postgres says that it is not current', async () =
   await feed.stop();
   await pause(2_100);
   expect(feed.isCurrent()).toBe(false);
+});
+
+test('after a long suspension the feed is not current, and tells to forget what was cached', async () => {
+  const { feed } = await listen();
+  const onMissed = vi.fn<() => void>();
+  feed.subscribe('thing', () => undefined, onMissed);
+  const now = vi.spyOn(Date, 'now').mockImplementation(() => new Date().getTime() + 2 * 3_600_000);
+  expect(feed.isCurrent()).toBe(false);
+  await until(() => onMissed.mock.calls.length > 0);
+  now.mockRestore();
+  await feed.stop();
 });

@@ -7,8 +7,11 @@ import type { Tx } from './transaction.ts';
  * notifications are lost.
  */
 export type ChangeFeed = {
-  /** Calls `onChange(key)` for every change of `topic`. */
-  subscribe(topic: string, onChange: (key: string) => void): void;
+  /**
+   * Calls `onChange(key)` for every change of `topic`, and `onMissed` when this process was cut off for so long that
+   * changes may have been pruned before it saw them: nothing cached can be trusted then.
+   */
+  subscribe(topic: string, onChange: (key: string) => void, onMissed?: () => void): void;
   /** False when nothing proves that changes still arrive; caches must then read through. */
   isCurrent(): boolean;
   stop(): Promise<void>;
@@ -18,6 +21,10 @@ const channel = 'hub_change';
 const pollIntervalMs = 1_000;
 /** Twice the poll: one poll may be late before caches stop being trusted (SCOPE: revocation within 2 s at most). */
 const trustedForMs = 2_000;
+
+/** Changes are kept for `changesKeptSeconds`; a process that was away for a good part of that starts afresh. */
+export const changesKeptSeconds = 3_600;
+const missedAfterMs = (changesKeptSeconds * 1_000) / 2;
 
 /** Serialises writers, so that sequence order is commit order and a poll can never step over a late commit. */
 const changeLockKey = 4_801_002_118;
@@ -35,17 +42,22 @@ export const startChangeFeed = async (
   onError: (error: unknown) => void = () => undefined,
 ): Promise<ChangeFeed> => {
   const subscribers = new Map<string, ((key: string) => void)[]>();
+  const forgetters: (() => void)[] = [];
   const tell = (topic: string, key: string) => {
     for (const onChange of subscribers.get(topic) ?? []) onChange(key);
   };
 
   let lastSeq: bigint | undefined;
   let provenAtMs = 0;
+  // Besides the monotonic clock, which stands still while a machine is suspended.
+  let provenAtWallMs = Date.now();
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
 
   const poll = async (): Promise<void> => {
     const startedAtMs = performance.now();
+    const startedAtWallMs = Date.now();
+    if (startedAtWallMs - provenAtWallMs > missedAfterMs) for (const forget of forgetters) forget();
     if (lastSeq === undefined) {
       const [head] = await sql<{ seq: string }[]>`select coalesce(max(seq), 0)::text as seq from hub_change`;
       lastSeq = BigInt(head?.seq ?? 0);
@@ -58,6 +70,7 @@ export const startChangeFeed = async (
       }
     }
     provenAtMs = startedAtMs;
+    provenAtWallMs = startedAtWallMs;
   };
 
   const pollForever = async (): Promise<void> => {
@@ -73,10 +86,12 @@ export const startChangeFeed = async (
   timer = setTimeout(() => void pollForever(), pollIntervalMs);
 
   return {
-    subscribe: (topic, onChange) => {
+    subscribe: (topic, onChange, onMissed) => {
       subscribers.set(topic, [...(subscribers.get(topic) ?? []), onChange]);
+      if (onMissed !== undefined) forgetters.push(onMissed);
     },
-    isCurrent: () => performance.now() - provenAtMs < trustedForMs,
+    isCurrent: () =>
+      performance.now() - provenAtMs < trustedForMs && Math.abs(Date.now() - provenAtWallMs) < trustedForMs,
     stop: async () => {
       stopped = true;
       clearTimeout(timer);

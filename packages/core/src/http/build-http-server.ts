@@ -97,6 +97,7 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
       const untyped = response as unknown as FastifyReply;
       void untyped
         .status(problem.definition.status)
+        .headers({ ...apiHeaders, 'x-request-id': request.id })
         .type(problemMediaType)
         .send(JSON.stringify(problemBody(problem, { id: request.id, path: pathOf(request) })));
     },

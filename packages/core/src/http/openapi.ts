@@ -68,7 +68,7 @@ const problemResponse = (): Json => ({
     [problemMediaType]: {
       schema: {
         type: 'object',
-        required: ['type', 'title', 'status', 'code', 'requestId'],
+        required: ['type', 'title', 'status', 'code', 'remedy', 'requestId'],
         properties: {
           type: { type: 'string', format: 'uri-reference' },
           title: { type: 'string' },
@@ -76,6 +76,7 @@ const problemResponse = (): Json => ({
           detail: { type: 'string' },
           instance: { type: 'string' },
           code: { type: 'string', enum: listProblems().map((problem) => problem.code) },
+          remedy: { type: 'string' },
           requestId: { type: 'string' },
           errors: {
             type: 'array',

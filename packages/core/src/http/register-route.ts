@@ -51,7 +51,7 @@ export const registerRoute = (
     method: route.method,
     url: route.path,
     bodyLimit: route.bodyLimitBytes ?? defaultBodyLimitBytes,
-    exposeHeadRoute: false,
+    exposeHeadRoute: route.method === 'GET',
     schema: route.contentType === undefined ? { response: responseSchemas(route) } : {},
     ...(isOpen
       ? {}

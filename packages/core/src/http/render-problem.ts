@@ -17,6 +17,8 @@ export type ProblemBody = {
   title: string;
   status: number;
   code: string;
+  /** What to do next. */
+  remedy: string;
   requestId: string;
   detail?: string;
   instance?: string;
@@ -44,7 +46,7 @@ export const toProblem = (error: unknown): ProblemError => {
 
 /** The RFC 9457 body. `instance` is the request's path without its query, which may hold personal data. */
 export const problemBody = (problem: ProblemError, request: { id: string; path: string }): ProblemBody => {
-  const { code, status, title } = problem.definition;
+  const { code, status, title, remedy } = problem.definition;
   const { detail, errors } = problem.options;
   return {
     type: `/docs/problems#${code}`,
@@ -53,6 +55,7 @@ export const problemBody = (problem: ProblemError, request: { id: string; path: 
     ...(detail === undefined ? {} : { detail }),
     instance: request.path,
     code,
+    remedy,
     requestId: request.id,
     ...(errors === undefined ? {} : { errors }),
   };
