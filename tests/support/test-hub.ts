@@ -27,6 +27,7 @@ export const createTestHub = async () => {
       ownerUrl: database.ownerUrl,
       redisUrl: redis.url,
       warehouse: () => Promise.reject(new Error('not needed here')),
+      usesWarehouse: () => false,
       stop: async () => undefined,
     },
     log,

@@ -73,7 +73,12 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   const metricsToken = settings.HUB_METRICS_TOKEN;
   const systemModules = [
     bindModule(systemModule, { version, publicUrl, modules: () => modules, metrics, metricsToken }),
-    bindModule(storesModule, { systemSql: db.systemSql, redis, warehouse: stores.warehouse }),
+    bindModule(storesModule, {
+      systemSql: db.systemSql,
+      redis,
+      warehouse: stores.warehouse,
+      usesWarehouse: stores.usesWarehouse,
+    }),
   ];
   modules.push(
     ...systemModules,

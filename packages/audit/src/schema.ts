@@ -14,11 +14,13 @@ const oneOf = <const V extends readonly [string, ...string[]]>(values: V) =>
 
 /** Postgres knows no year 0, and a year before the hub existed is a mistake. */
 const earliest = new Date('1970-01-01T00:00:00Z');
+/** Beyond the year 9999 JavaScript writes six digits, which Postgres refuses. */
+const latest = new Date('2199-12-31T23:59:59Z');
 
 const instant = z.iso
   .datetime({ offset: true, error: 'Use an ISO 8601 time with a zone, such as 2026-01-31T23:00:00Z.' })
   .transform((text) => new Date(text))
-  .pipe(z.date().min(earliest, 'Use a time after 1970.'));
+  .pipe(z.date().min(earliest, 'Use a time after 1970.').max(latest, 'Use a time before the year 2200.'));
 
 export const eventFilter = {
   type: searchText.optional().describe('Exact event type, e.g. `api_key.created`.'),

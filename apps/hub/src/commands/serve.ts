@@ -20,10 +20,13 @@ export const serve = async (environment: NodeJS.ProcessEnv, target: Target): Pro
 
   const hub = await startHub({ settings, target, log, onProgress: showProgress, signal: starting.signal });
   if (hub === undefined) {
-    process.exitCode = exitCodeOf(await asked);
-    return;
+    process.exit(exitCodeOf(await asked));
   }
   impatient = () => hub.stopNow();
+  process.once('uncaughtException', (err) => {
+    log.fatal({ event: 'process.crashed', err }, 'unexpected failure; ending the stores and the process');
+    hub.stopNow();
+  });
   const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(1);
   showProgress(`ready after ${seconds} s at ${hub.url} (${target}); API docs at ${hub.url}/docs`);
   if (hub.credentialsFile !== undefined) showProgress(`keys and endpoints: ${hub.credentialsFile}`);
@@ -32,6 +35,8 @@ export const serve = async (environment: NodeJS.ProcessEnv, target: Target): Pro
   showProgress(`${signal}: shutting down`);
   const clean = await hub.stop();
   showProgress(clean ? 'stopped' : 'stopped, but not cleanly; see the log');
-  log.flush();
-  process.exit(clean ? 0 : 1);
+  process.exitCode = clean ? 0 : 1;
+  // A log that cannot be written any more (a closed terminal) must not keep the process.
+  setTimeout(() => process.exit(), 1_000);
+  log.flush(() => process.exit());
 };

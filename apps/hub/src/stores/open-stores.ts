@@ -16,6 +16,8 @@ export type Stores = {
   redisUrl: string;
   /** Opened on first use: the in-process engine takes memory that a plain gateway never needs. */
   warehouse(): Promise<ClickHouseClient>;
+  /** Whether a warehouse is configured or already open, so that looking at it costs nothing. */
+  usesWarehouse(): boolean;
   stop(): Promise<void>;
 };
 
@@ -62,7 +64,7 @@ const openRedis = async (settings: Settings, log: Logger, onProgress: Progress, 
   return running.first.url;
 };
 
-const warehouseOpener = (settings: Settings, stops: Stop[]): (() => Promise<ClickHouseClient>) => {
+const warehouseOpener = (settings: Settings, stops: Stop[]): Pick<Stores, 'warehouse' | 'usesWarehouse'> => {
   const open = async (): Promise<ClickHouseClient> => {
     if (settings.CLICKHOUSE_URL !== undefined) {
       const { ClickHouseLogLevel, createClient } = await import('@clickhouse/client');
@@ -76,11 +78,14 @@ const warehouseOpener = (settings: Settings, stops: Stop[]): (() => Promise<Clic
     return engine.client;
   };
   let opened: Promise<ClickHouseClient> | undefined;
-  return () =>
-    (opened ??= open().catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    }));
+  return {
+    usesWarehouse: () => settings.CLICKHOUSE_URL !== undefined || opened !== undefined,
+    warehouse: () =>
+      (opened ??= open().catch((error: unknown) => {
+        opened = undefined;
+        throw error;
+      })),
+  };
 };
 
 /**
@@ -107,7 +112,7 @@ export const openStores = async (settings: Settings, log: Logger, onProgress: Pr
     // When one fails, the other is on its way and has to be stopped as well.
     await Promise.allSettled(opening);
     const [ownerUrl, redisUrl] = await Promise.all(opening);
-    return { ownerUrl, redisUrl, warehouse: warehouseOpener(settings, stops), stop };
+    return { ownerUrl, redisUrl, ...warehouseOpener(settings, stops), stop };
   } catch (error) {
     await stop();
     throw error;

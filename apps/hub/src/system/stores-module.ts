@@ -2,7 +2,12 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import { changesKeptSeconds, defineModule, type Sql } from '@impact-hub/core';
 import type { Redis } from 'ioredis';
 
-export type StoresDeps = { systemSql: Sql; redis: Redis; warehouse(): Promise<ClickHouseClient> };
+export type StoresDeps = {
+  systemSql: Sql;
+  redis: Redis;
+  warehouse(): Promise<ClickHouseClient>;
+  usesWarehouse(): boolean;
+};
 
 /** The stores as a domain of their own: readiness, and the upkeep of core's tables. */
 export const storesModule = defineModule<StoresDeps>({
@@ -25,7 +30,9 @@ export const storesModule = defineModule<StoresDeps>({
     {
       name: 'clickhouse',
       critical: false,
-      run: async ({ warehouse }) => {
+      run: async ({ warehouse, usesWarehouse }) => {
+        // The in-process engine takes 200 MB: a probe must not be what loads it.
+        if (!usesWarehouse()) return;
         const client = await warehouse();
         const answer = await client.query({ query: 'SELECT 1', format: 'JSONEachRow' });
         await answer.json();

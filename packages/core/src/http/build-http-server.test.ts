@@ -53,6 +53,7 @@ const routes = [
     handler: ({ input }) => {
       if (input.params.how === 'teapot') throw teapot({ detail: 'short and stout', headers: { 'retry-after': '7' } });
       if (input.params.how === 'database') throw unavailable();
+      if (input.params.how === 'hang') return new Promise(() => undefined);
       if (input.params.how === 'bug') throw new TypeError('secret internals');
       return undefined;
     },
@@ -115,6 +116,7 @@ test.each([
   ['an empty body', '', 'application/json', 400],
   ['a forbidden prototype key', '{"__proto__":{"x":1},"name":"x"}', 'application/json', 400],
   ['a type that is not JSON', '<x/>', 'application/xml', 415],
+  ['plain text', 'x', 'text/plain', 415],
   ['a body over the limit', JSON.stringify({ name: 'x'.repeat(1_100_000) }), 'application/json', 413],
 ])('%s is refused as a problem, not an error', async (_name, payload, type, status) => {
   const response = await server.inject({
@@ -160,6 +162,13 @@ test('an unreachable database is a 503 with Retry-After that names no host', asy
   expect(response.statusCode).toBe(503);
   expect(response.headers['retry-after']).toBeDefined();
   expect(response.body).not.toMatch(/secret-host|token/);
+});
+
+test('a handler that hangs is answered with 503 and Retry-After after some seconds', async () => {
+  const response = await server.inject('/fail/hang');
+  expect(response.statusCode).toBe(503);
+  expect(response.json()).toMatchObject({ code: 'service.too_slow' });
+  expect(response.headers['retry-after']).toBeDefined();
 });
 
 test('a bug tells the caller only where to ask, and tells the log everything', async () => {

@@ -112,6 +112,7 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
     done();
   });
   addErrorRendering(server);
+  server.removeContentTypeParser('text/plain');
 
   const all = options.modules.flatMap(({ module, deps }) => module.routes.map((route) => ({ route, deps })));
   for (const { route, deps } of all.filter(({ route }) => route.rawBody !== true))

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { notFound } from '../problem/core-problems.ts';
-import { Reply, type Route } from '../module/define-route.ts';
+import { environmentsOf, Reply, type Route } from '../module/define-route.ts';
 import { anonymous, type Principal } from '../module/principal.ts';
 import type { AccessPolicy } from './access-policy.ts';
 import { toJsonSchema } from './json-schema.ts';
@@ -8,6 +8,8 @@ import { requestInfo } from './request-info.ts';
 import { validateInput } from './validate-input.ts';
 
 const defaultBodyLimitBytes = 1_048_576;
+/** A caller gets an answer even when a store hangs; receivers have a shorter limit of their own. */
+const handlerTimeoutMs = 8_000;
 
 const responseSchemas = (route: Route<unknown>): Record<string, unknown> =>
   Object.fromEntries(
@@ -29,6 +31,7 @@ export const registerRoute = (
   const defaultStatus = Math.min(...Object.keys(route.output).map(Number));
   const isOpen = route.access === 'public' || route.access === 'signature';
   const { input } = route;
+  const environments = environmentsOf(route);
 
   const handler = async (request: FastifyRequest, response: FastifyReply): Promise<unknown> => {
     const parsed = validateInput(input, { params: request.params, query: request.query, body: request.body });
@@ -51,6 +54,7 @@ export const registerRoute = (
     method: route.method,
     url: route.path,
     bodyLimit: route.bodyLimitBytes ?? defaultBodyLimitBytes,
+    ...(route.rawBody === true ? {} : { handlerTimeout: handlerTimeoutMs }),
     exposeHeadRoute: route.method === 'GET',
     schema: route.contentType === undefined ? { response: responseSchemas(route) } : {},
     ...(isOpen
@@ -64,7 +68,7 @@ export const registerRoute = (
             };
             let principal: Principal | Promise<Principal>;
             try {
-              principal = authorize(request, route.access);
+              principal = authorize(request, route.access, environments);
             } catch (error) {
               done(error as Error);
               return;

@@ -72,6 +72,12 @@ export const databaseUnavailable = defineProblem({
   title: 'The database does not answer',
   remedy: 'Send the request again after the seconds given in `Retry-After`.',
 });
+export const tooSlow = defineProblem({
+  code: 'service.too_slow',
+  status: 503,
+  title: 'The answer took too long',
+  remedy: 'Read whether the change was made, then send the request again after the seconds given in `Retry-After`.',
+});
 export const overloaded = defineProblem({
   code: 'service.overloaded',
   status: 503,

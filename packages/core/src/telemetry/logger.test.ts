@@ -44,6 +44,17 @@ test('what drivers hang on errors (query, parameters) is not logged', () => {
   expect(text).toContain('23505');
 });
 
+test('the parameters of a failed query are not logged, its text and cause are', async () => {
+  const { DrizzleQueryError } = await import('drizzle-orm');
+  const cause = Object.assign(new Error('duplicate key value violates unique constraint'), { code: '23505' });
+  const text = logged({
+    err: new DrizzleQueryError('insert into person values ($1, $2)', ['ada@example.org', 'Ada\nB'], cause),
+  });
+  expect(text).not.toMatch(/ada@example|Ada/);
+  expect(text).toContain('insert into person');
+  expect(text).toContain('duplicate key value');
+});
+
 test('a line without secrets is written as it is', () => {
   const fields = { event: 'job', ids: ['a', 'b'], at: { from: 1, to: null }, keyId: 'Ab3dEf6hIj9k' };
   expect(JSON.parse(logged(fields))).toMatchObject(fields);

@@ -3,13 +3,18 @@ import { redactFields, redactText } from './redact.ts';
 
 export type Logger = PinoLogger;
 
+/** Drizzle writes the parameters of a failed query, which may be personal data, into message and stack. */
+const queryParameters = /\nparams:[\s\S]*?(?=\n\s+at |: |$)/g;
+
+const withoutSecrets = (text: string): string => redactText(text.replaceAll(queryParameters, ''));
+
 const serializeError = (error: unknown) => {
   const serialized = pino.stdSerializers.err(error as Error);
   if (typeof serialized !== 'object' || serialized === null) return serialized;
   return {
     type: serialized.type,
-    message: redactText(serialized.message),
-    stack: redactText(serialized.stack),
+    message: withoutSecrets(serialized.message),
+    stack: withoutSecrets(serialized.stack),
     ...('code' in serialized ? { code: serialized['code'] } : {}),
   };
 };

@@ -6,10 +6,10 @@ import { isProcessAlive, processWorksOn, programOf } from '../process-identity.t
 
 /**
  * Fast shutdown (sessions are ended, everything is written), then immediate (recovers on the next start), then by
- * force.
+ * force: 20 s in all, which a caller's own limit has to exceed.
  */
 export const fastStop: readonly EndStep[] = [
-  { signal: 'SIGINT', waitMs: 30_000 },
+  { signal: 'SIGINT', waitMs: 10_000 },
   { signal: 'SIGQUIT', waitMs: 5_000 },
   { signal: 'SIGKILL', waitMs: 5_000 },
 ];
