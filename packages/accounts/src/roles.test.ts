@@ -37,5 +37,7 @@ describe('roles', () => {
     );
     expect(mayManageRole(key(Object.keys(catalogue)), 'company_admin', catalogue)).toBe(true);
     expect(mayManageRole(key(Object.keys(catalogue)), 'system_admin', catalogue)).toBe(false);
+    const testKey = { ...key(Object.keys(catalogue)), environment: 'test' } as const;
+    expect(mayManageRole(testKey, 'viewer', catalogue)).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import type { Clock, Database, Route } from '@impact-hub/core';
 
 /** What effective access needs to know of a route. */
-export type RouteTableEntry = Pick<Route, 'method' | 'path' | 'operationId' | 'summary' | 'access'>;
+export type RouteTableEntry = Pick<Route, 'method' | 'path' | 'operationId' | 'summary' | 'access' | 'environments'>;
 
 export type ApiKeysDeps = {
   db: Database;

@@ -1,3 +1,4 @@
+import { environmentsOf } from '@impact-hub/core';
 import { statusOf } from './api-key-view.ts';
 import type { RouteTableEntry } from './deps.ts';
 import type { EffectiveAccess } from './schema.ts';
@@ -16,6 +17,7 @@ export const effectiveAccess = (
   const callable = (route: RouteTableEntry): boolean =>
     route.access !== 'public' &&
     route.access !== 'signature' &&
+    environmentsOf(route).includes(key.environment) &&
     requiredScopes(route).every((scope) => held.has(scope));
   return {
     keyId: key.keyId,

@@ -34,6 +34,8 @@ const create = defineRoute({
   summary: 'Make an API key',
   description: 'The answer is the only place where the key itself ever appears. Nobody can grant a scope they lack.',
   access,
+  // A test key can make test keys only: `refuseLiveFromTest`.
+  environments: ['live', 'test'],
   input: { body: createBody },
   output: { 201: createdApiKeyView },
   handler: async ({ input, principal, deps, request }) => {

@@ -168,6 +168,22 @@ describe('API keys', () => {
     expect(answer.body.detail).toContain('deliveries:replay, data:read');
   });
 
+  it('of the test environment read, make test keys, and change nothing live', async () => {
+    const { key } = await makeKey({ environment: 'test', scopes: Object.keys(scopeCatalogue) });
+    const headers = { 'x-api-key': key };
+    expect((await call('GET', '/api/v1/probe', headers)).status).toBe(200);
+    const person = { email: 'taker@example.org', name: 'Taker', role: 'company_admin' };
+    const changes = [
+      await call('POST', '/api/v1/probe', headers),
+      await call('POST', '/api/v1/people', headers, person),
+      await call('DELETE', `/admin/api-keys/${(await makeKey()).keyId}`, headers),
+    ];
+    for (const { status, body } of changes) expect([status, body.code]).toEqual([403, 'auth.environment_not_allowed']);
+    const wanted = (environment: string) => ({ name: 'Next', environment, scopes: ['data:read'] });
+    expect((await call('POST', '/admin/api-keys', headers, wanted('test'))).status).toBe(201);
+    expect((await call('POST', '/admin/api-keys', headers, wanted('live'))).status).toBe(403);
+  });
+
   it('have no sessions', async () => {
     const { key } = await makeKey();
     expect((await call('GET', '/api/v1/auth/session', { 'x-api-key': key })).body.code).toBe('accounts.people_only');

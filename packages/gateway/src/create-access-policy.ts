@@ -7,6 +7,7 @@ import {
   type Access,
   type AccessPolicy,
   type CompanyPrincipal,
+  type Environment,
 } from '@impact-hub/core';
 import type { FastifyRequest } from 'fastify';
 import { readPresentedKey } from './read-presented-key.ts';
@@ -25,7 +26,15 @@ const tooManyWrongKeys = defineProblem({
   remedy: 'Wait for the seconds given in `Retry-After`, then send the right key.',
 });
 
+const environmentNotAllowed = defineProblem({
+  code: 'auth.environment_not_allowed',
+  status: 403,
+  title: 'A test key cannot do this',
+  remedy: 'Use a live key or sign in; a test key reads, and makes test keys.',
+});
+
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
+const liveOnly = ['live'] as const;
 const challenge = { 'www-authenticate': 'Bearer realm="impact-hub"' };
 
 /** One answer whatever the reason; the reason is for the log. */
@@ -40,8 +49,11 @@ const requireScopes = (principal: CompanyPrincipal, access: Access): CompanyPrin
   return principal;
 };
 
-const admitKey = (result: VerifyResult, access: Access): CompanyPrincipal => {
-  if (result.valid) return requireScopes(result.principal, access);
+const admitKey = (result: VerifyResult, access: Access, environments: readonly Environment[]): CompanyPrincipal => {
+  if (result.valid) {
+    if (!environments.includes(result.principal.environment)) throw environmentNotAllowed();
+    return requireScopes(result.principal, access);
+  }
   if (result.reason === 'too_many_misses')
     throw tooManyWrongKeys({ headers: { 'retry-after': String(result.retryAfterSeconds ?? 1) } });
   throw unauthenticated(result.reason);
@@ -62,12 +74,14 @@ export const createAccessPolicy = (options: AccessPolicyOptions): AccessPolicy =
     return requireScopes(principal, access);
   };
 
-  return (request, access) => {
+  return (request, access, environments = liveOnly) => {
     if (access === 'public' || access === 'signature') return anonymous;
     const key = readPresentedKey(request.headers);
     if (key !== undefined) {
       const result = apiKeys.verify(key, request.ip);
-      return result instanceof Promise ? result.then((awaited) => admitKey(awaited, access)) : admitKey(result, access);
+      return result instanceof Promise
+        ? result.then((awaited) => admitKey(awaited, access, environments))
+        : admitKey(result, access, environments);
     }
     if (accounts.hasSessionCookie(request.headers)) return admitPerson(request, access);
     throw unauthenticated('no_credentials');

@@ -10,6 +10,9 @@ import type { CompanyPrincipal, Principal } from './principal.ts';
  */
 export type Access = 'public' | 'signature' | 'signedIn' | { scopes: readonly [string, ...string[]] };
 
+/** What a key was made for; see `environmentsOf`. */
+export type Environment = 'live' | 'test';
+
 type PrincipalFor<A extends Access> = A extends 'public' | 'signature' ? Principal : CompanyPrincipal;
 
 export type RequestInfo = {
@@ -61,6 +64,8 @@ export type Route<D = never> = {
   summary: string;
   description?: string;
   access: Access;
+  /** Whose keys may call the route; left out, `environmentsOf` decides. */
+  environments?: readonly Environment[];
   input: RouteInput;
   /** Response schema per success status; the lowest status is the default. Fields not listed are never sent. */
   output: Record<number, z.ZodType>;
@@ -91,3 +96,10 @@ type RouteSpec<D, I extends RouteInput, A extends Access> = Omit<Route<D>, 'inpu
 export const routeDefiner =
   <D>() =>
   <const I extends RouteInput, const A extends Access>(spec: RouteSpec<D, I, A>): Route<D> => ({ input: {}, ...spec });
+
+const both: readonly Environment[] = ['live', 'test'];
+const liveOnly: readonly Environment[] = ['live'];
+
+/** The environments whose keys may call a route: everybody may read, a change is for live keys unless it says else. */
+export const environmentsOf = (route: Pick<Route, 'method' | 'environments'>): readonly Environment[] =>
+  route.environments ?? (route.method === 'GET' ? both : liveOnly);
