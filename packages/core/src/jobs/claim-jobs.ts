@@ -4,13 +4,9 @@ export type Claimed = {
   id: string;
   queue: string;
   generation: number;
-  state: string;
   company_id: string | null;
   traceparent: string | null;
 };
-
-/** Dispatches without one finished attempt that mark a job as the killer of its worker. */
-const crashesUntilDead = 20;
 
 /**
  * Claims jobs that are due. SKIP LOCKED keeps two relays, and a relay and a worker that is busy with the row, out of
@@ -24,7 +20,7 @@ export const claimQueued = (sql: Sql, leaseSeconds: number, batchSize: number) =
   update job set
     generation = generation + 1, state = 'dispatched', lease_until = now() + make_interval(secs => ${leaseSeconds})
   from due where job.id = due.id and job.state = 'queued'
-  returning job.id, job.queue, job.generation, job.state, job.company_id, job.traceparent`;
+  returning job.id, job.queue, job.generation, job.company_id, job.traceparent`;
 
 /** Takes over the jobs whose lease ran out, for one more lease: most of them may only be waiting for their turn. */
 export const extendExpired = (sql: Sql, leaseSeconds: number, batchSize: number) => sql<Claimed[]>`
@@ -34,11 +30,11 @@ export const extendExpired = (sql: Sql, leaseSeconds: number, batchSize: number)
   )
   update job set lease_until = now() + make_interval(secs => ${leaseSeconds})
   from expired where job.id = expired.id and job.state = 'dispatched'
-  returning job.id, job.queue, job.generation, job.state, job.company_id, job.traceparent`;
+  returning job.id, job.queue, job.generation, job.company_id, job.traceparent`;
 
 /**
- * Starts the next generation of jobs that were dispatched in vain. One that was so too often is dead. Waiting long is
- * no reason: it would make a backlog that outlives its leases kill itself.
+ * Starts the next generation of jobs that were dispatched in vain, and counts it: the worker sets a job aside that was
+ * lost too often. Only this counts. Waiting long, and dispatches that never reached Redis, are no fault of the job.
  */
 export const redispatch = (sql: Sql, lost: readonly Claimed[]) => sql<Claimed[]>`
   with free as (
@@ -47,13 +43,9 @@ export const redispatch = (sql: Sql, lost: readonly Claimed[]) => sql<Claimed[]>
       on job.id = lost.id and job.generation = lost.generation
     where job.state = 'dispatched' for update of job skip locked
   )
-  update job set
-    generation = generation + 1,
-    state = case when generation - attempts >= ${crashesUntilDead} then 'dead' else 'dispatched' end,
-    last_error = case when generation - attempts >= ${crashesUntilDead}
-      then 'dispatched too often without an answer: it may be ending its worker' else last_error end
+  update job set generation = generation + 1, lost_dispatches = lost_dispatches + 1
   from free where job.id = free.id
-  returning job.id, job.queue, job.generation, job.state, job.company_id, job.traceparent`;
+  returning job.id, job.queue, job.generation, job.company_id, job.traceparent`;
 
 /** Undoes a claim whose jobs did not reach Redis. */
 export const giveBack = (sql: Sql, claimed: readonly Claimed[]) => sql`

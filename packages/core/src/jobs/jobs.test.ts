@@ -218,13 +218,6 @@ test('a permanent error is not tried again', async () => {
   failWith = () => new Error('not yet');
 });
 
-test('a job that keeps ending its worker is set aside', async () => {
-  await enqueue(1);
-  await database.owner`update job set state = 'dispatched', generation = 20, lease_until = now() - interval '1 second'`;
-  await relay();
-  await until(async () => (await database.owner`select 1 from job where state = 'dead'`).length === 1);
-});
-
 test('a backlog that outlives its leases waits for its turn: none is dispatched twice, none dies of waiting', async () => {
   await relay(1);
   await enqueue(30);

@@ -98,10 +98,10 @@ export const startRelay = async (options: RelayOptions): Promise<Relay> => {
       const expired = await extendExpired(sql, leaseSeconds, batchSize);
       const again = await redispatch(sql, await findLost(expired));
       const queued = await claimQueued(sql, leaseSeconds, batchSize);
-      const live = [...again, ...queued].filter((job) => job.state === 'dispatched');
-      await dispatch(live);
-      total += live.length;
-      options.onDispatched?.(live.length);
+      const due = [...again, ...queued];
+      await dispatch(due);
+      total += due.length;
+      options.onDispatched?.(due.length);
       if (expired.length < batchSize && queued.length < batchSize) return total;
     }
   };

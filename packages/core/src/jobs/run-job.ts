@@ -7,7 +7,10 @@ import { retryDelayMs } from './retry-delay.ts';
 
 export type JobOutcome = 'done' | 'stale' | 'retrying' | 'dead';
 
-type JobRow = { payload: unknown; attempts: number };
+/** Dispatches that ended without an answer after which a job counts as the killer of its workers. */
+const lostUntilSetAside = 20;
+
+type JobRow = { payload: unknown; attempts: number; lostDispatches: number };
 
 type Run = {
   db: Database;
@@ -24,7 +27,7 @@ const inContext = <T>(db: Database, companyId: string | null, work: (tx: Tx) => 
 /** SKIP LOCKED: a second worker holding a dispatch of the same job finds nothing and leaves. */
 const lockRow = async (tx: Tx, run: Run): Promise<JobRow | undefined> => {
   const [row] = await tx.sql<JobRow[]>`
-    select payload, attempts from job
+    select payload, attempts, lost_dispatches as "lostDispatches" from job
     where id = ${run.dispatch.id} and generation = ${run.dispatch.generation} and state = 'dispatched'
     for update skip locked`;
   return row;
@@ -56,6 +59,7 @@ const fail = async (run: Run, error: unknown): Promise<JobOutcome> => {
 /**
  * Runs one dispatch of a job. The row is locked and its generation compared first, the handler's effects and the
  * removal of the row commit together: whatever BullMQ repeats or a crash leaves behind, the effect happens once.
+ * A job that was lost too often is not run any more; it fails for good, so that its domain, the log and the metrics tell.
  */
 export const runJob = async (run: Run): Promise<{ outcome: JobOutcome; error?: unknown }> => {
   const { id, companyId, traceparent } = run.dispatch;
@@ -64,6 +68,8 @@ export const runJob = async (run: Run): Promise<{ outcome: JobOutcome; error?: u
       inContext(run.db, companyId, async (tx): Promise<JobOutcome> => {
         const row = await lockRow(tx, run);
         if (row === undefined) return 'stale';
+        if (row.lostDispatches >= lostUntilSetAside)
+          throw new PermanentJobError(`set aside: ${row.lostDispatches} dispatches were lost, it may end its worker`);
         await run.job.handler({
           payload: run.job.payload.parse(row.payload) as never,
           deps: run.deps,
