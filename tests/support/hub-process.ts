@@ -51,7 +51,10 @@ export const startHubProcess = async (
   let stdout = '';
   const exited = new Promise<number | null>((resolve) => child.once('close', resolve));
   const ready = new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`the hub was not ready in time:\n${stderr}`)), startTimeoutMs);
+    const timer = setTimeout(() => {
+      child.kill('SIGTERM');
+      reject(new Error(`the hub was not ready in time:\n${stderr}`));
+    }, startTimeoutMs);
     child.stdout?.on('data', (chunk) => (stdout += String(chunk)));
     child.stderr?.on('data', (chunk) => {
       stderr += String(chunk);
