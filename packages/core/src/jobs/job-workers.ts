@@ -5,6 +5,7 @@ import type { BoundModule } from '../module/define-module.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { JobMetrics } from '../telemetry/metrics.ts';
 import { queueName, queuePrefix, type Dispatch } from './queue-names.ts';
+import { reportRun } from './report-run.ts';
 import { runJob } from './run-job.ts';
 
 export type JobWorkers = { stop(): Promise<void> };
@@ -21,7 +22,7 @@ type Options = {
 
 /** Starts one BullMQ worker per job of the modules. Postgres holds the truth; BullMQ only says "now". */
 export const startJobWorkers = (options: Options): JobWorkers => {
-  const { db, log, metrics, random = Math.random } = options;
+  const { db, log, random = Math.random } = options;
   const abort = new AbortController();
   const workers = options.modules.flatMap(({ module, deps }) =>
     module.jobs.map((job) => {
@@ -29,21 +30,8 @@ export const startJobWorkers = (options: Options): JobWorkers => {
         queueName(job.name),
         async ({ data }) => {
           const startedAtMs = performance.now();
-          const { outcome, error } = await runJob({ db, job, deps, dispatch: data, signal: abort.signal, random });
-          const durationMs = performance.now() - startedAtMs;
-          metrics.observe(job.name, outcome, durationMs);
-          log[outcome === 'dead' ? 'error' : outcome === 'retrying' ? 'warn' : 'info'](
-            {
-              event: 'job',
-              job: job.name,
-              jobId: data.id,
-              companyId: data.companyId,
-              outcome,
-              durationMs,
-              ...(error === undefined ? {} : { err: error }),
-            },
-            'job',
-          );
+          const result = await runJob({ db, job, deps, dispatch: data, signal: abort.signal, random });
+          reportRun(options, { job: job.name, dispatch: data, result, durationMs: performance.now() - startedAtMs });
         },
         {
           connection: options.redis,

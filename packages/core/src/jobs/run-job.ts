@@ -5,7 +5,11 @@ import { inSpan } from '../telemetry/tracing.ts';
 import type { Dispatch } from './queue-names.ts';
 import { retryDelayMs } from './retry-delay.ts';
 
-export type JobOutcome = 'done' | 'stale' | 'retrying' | 'dead';
+/** `error`: neither the effect nor the failure could be recorded; the job comes back when its lease runs out. */
+export type JobOutcome = 'done' | 'stale' | 'retrying' | 'dead' | 'error';
+
+/** `payload` is what the row held; undefined when it was not read. */
+export type JobResult = { outcome: JobOutcome; error?: unknown; payload?: unknown };
 
 /** Dispatches that ended without an answer after which a job counts as the killer of its workers. */
 const lostUntilSetAside = 20;
@@ -60,14 +64,17 @@ const fail = async (run: Run, error: unknown): Promise<JobOutcome> => {
  * Runs one dispatch of a job. The row is locked and its generation compared first, the handler's effects and the
  * removal of the row commit together: whatever BullMQ repeats or a crash leaves behind, the effect happens once.
  * A job that was lost too often is not run any more; it fails for good, so that its domain, the log and the metrics tell.
+ * Never rejects.
  */
-export const runJob = async (run: Run): Promise<{ outcome: JobOutcome; error?: unknown }> => {
+export const runJob = async (run: Run): Promise<JobResult> => {
   const { id, companyId, traceparent } = run.dispatch;
+  let payload: unknown;
   try {
     const outcome = await inSpan(`job ${run.job.name}`, { 'hub.job_id': id }, traceparent ?? undefined, () =>
       inContext(run.db, companyId, async (tx): Promise<JobOutcome> => {
         const row = await lockRow(tx, run);
         if (row === undefined) return 'stale';
+        payload = row.payload;
         if (row.lostDispatches >= lostUntilSetAside)
           throw new PermanentJobError(`set aside: ${row.lostDispatches} dispatches were lost, it may end its worker`);
         await run.job.handler({
@@ -83,8 +90,16 @@ export const runJob = async (run: Run): Promise<{ outcome: JobOutcome; error?: u
         return 'done';
       }),
     );
-    return { outcome };
+    return { outcome, payload };
   } catch (error) {
-    return { outcome: await fail(run, error), error };
+    try {
+      return { outcome: await fail(run, error), error, payload };
+    } catch (cause) {
+      return {
+        outcome: 'error',
+        error: new Error(`a failure was not recorded: ${errorText(error)}`, { cause }),
+        payload,
+      };
+    }
   }
 };
