@@ -61,6 +61,13 @@ beforeAll(async () => {
     '/admin/api-keys/:keyId': firstOfA.keyId,
     '/api/v1/auth/sessions/:sessionId': sessionId,
     '/api/v1/people/:personId': person.id,
+    '/api/v1/people/invitations/:invitationId': (
+      await hub.call('POST', '/api/v1/people', {
+        key: keyOfA,
+        headers: json,
+        body: JSON.stringify({ email: 'invited@example.org', name: 'Invited', role: 'viewer' }),
+      })
+    ).json<{ invitationId: string }>().invitationId,
     '/api/v1/impact-in/endpoints/:id': endpoint.id,
     '/api/v1/impact-in/deliveries/:id': receiptId,
     '/api/v1/impact-in/receipts/:id': receiptId,

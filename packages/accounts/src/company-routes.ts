@@ -5,8 +5,9 @@ import type { AccountsDeps } from './deps.ts';
 import { changePerson } from './people/change-person.ts';
 import { endSessions } from './people/end-sessions.ts';
 import { invitePerson } from './people/invite-person.ts';
-import { personNotFound, roleNotAllowed, systemAdminOnly } from './problems.ts';
-import { selectMember, selectMembers } from './repository.ts';
+import { releaseAddress } from './people/release-address.ts';
+import { personNotFound, personOfOtherCompanies, roleNotAllowed, systemAdminOnly } from './problems.ts';
+import { belongsToOthers, selectMember, selectMembers } from './repository.ts';
 import { mayManageRole } from './roles.ts';
 import {
   changePersonBody,
@@ -19,7 +20,9 @@ import {
   listPeopleQuery,
   memberPage,
   memberView,
+  nothing,
   personParams,
+  releaseAddressBody,
 } from './schema.ts';
 
 const defineRoute = routeDefiner<AccountsDeps>();
@@ -76,16 +79,20 @@ const revokeSessions = defineRoute({
   path: '/api/v1/people/:personId/sessions',
   operationId: 'revokeSessionsOfPerson',
   summary: 'End all sessions of a person',
+  description: 'Only of a person who belongs to this company alone; disable the membership of any other.',
   access,
   input: { params: personParams },
   output: { 200: endedView },
-  handler: async ({ input: { params }, principal, deps, request }) =>
-    deps.db.company(principal.companyId, async (tx) => {
+  handler: async ({ input: { params }, principal, deps, request }) => {
+    const isShared = await belongsToOthers(deps.db.systemSql, params.personId, principal.companyId);
+    return deps.db.company(principal.companyId, async (tx) => {
       const member = await selectMember(tx, params.personId);
       if (member === undefined) throw personNotFound();
       if (!mayManageRole(principal, member.role, deps.scopeCatalogue)) throw roleNotAllowed();
+      if (isShared) throw personOfOtherCompanies();
       return { ended: await endSessions(tx, { principal, request }, 'auth.session_revoked', member.id) };
-    }),
+    });
+  },
 });
 
 const showCompany = defineRoute({
@@ -132,4 +139,21 @@ const addCompany = defineRoute({
   },
 });
 
-export const companyRoutes = [listPeople, invite, change, revokeSessions, showCompany, addCompany];
+const release = defineRoute({
+  method: 'POST',
+  path: '/api/v1/people/release-address',
+  operationId: 'releaseAddress',
+  summary: 'Take an e-mail address from a person who has not proven it',
+  description: 'For the role `system_admin` only. Ends the sign-in and the memberships of whoever holds the address.',
+  access: { scopes: ['admin'] },
+  input: { body: releaseAddressBody },
+  output: { 204: nothing },
+  handler: ({ input: { body }, principal, deps, request }) => {
+    if (principal.kind !== 'person' || principal.role !== 'system_admin') throw systemAdminOnly();
+    const by = { actor: actorOf(principal), request };
+    const target = { email: body.email, ownPersonId: principal.personId };
+    return deps.db.system((tx) => releaseAddress(tx, deps, by, target));
+  },
+});
+
+export const companyRoutes = [listPeople, invite, change, revokeSessions, showCompany, addCompany, release];

@@ -2,6 +2,7 @@ import { defineModule, type Module } from '@impact-hub/core';
 import { authRoutes } from './auth-routes.ts';
 import { companyRoutes } from './company-routes.ts';
 import type { AccountsDeps } from './deps.ts';
+import { invitationRoutes } from './invitation-routes.ts';
 import { oidcRoutes } from './oidc-routes.ts';
 import { removeExpired } from './remove-expired.ts';
 import { secondFactorRoutes } from './second-factor-routes.ts';
@@ -18,7 +19,7 @@ export type { AccountsDeps } from './deps.ts';
 /** Companies, people, roles and sessions. */
 export const accountsModule: Module<AccountsDeps> = defineModule({
   name: 'accounts',
-  routes: [...authRoutes, ...secondFactorRoutes, ...oidcRoutes, ...companyRoutes],
+  routes: [...authRoutes, ...secondFactorRoutes, ...oidcRoutes, ...companyRoutes, ...invitationRoutes],
   scopes: { 'people:manage': 'Invite people, change their roles and end their sessions.' },
   schedules: [{ name: 'accounts.remove-expired', everySeconds: 3_600, run: removeExpired }],
 });

@@ -60,6 +60,50 @@ describe('inviting', () => {
     expect((await accept(token, password, '192.0.2.51')).status).toBe(429);
   });
 
+  it('is worth no more than its inviter: one who left or stepped down has invited nobody', async () => {
+    const { companyId, cookie } = await arrange();
+    const inviter = await hub.person(companyId, 'company_admin');
+    const theirs = await hub.signIn(inviter.email);
+    const change = (body: object) => hub.call('PATCH', `/api/v1/people/${inviter.id}`, { cookie, body });
+    const { token } = (await invite(theirs, 'accomplice@example.org', 'company_admin')).body;
+    await change({ disabled: true });
+    expect((await accept(token)).body.code).toBe('accounts.invitation_invalid');
+    await change({ disabled: false, role: 'operator' });
+    expect((await accept(token)).body.code).toBe('accounts.invitation_invalid');
+    expect(await hub.database.owner`select 1 from person where email = 'accomplice@example.org'`).toHaveLength(0);
+    await change({ role: 'company_admin' });
+    expect((await accept(token)).status).toBe(200);
+  });
+
+  it('can be seen and withdrawn by the company alone', async () => {
+    const { companyId, cookie } = await arrange();
+    const stranger = await arrange();
+    const { token, invitationId } = (await invite(cookie, 'regretted@example.org', 'viewer')).body;
+    const listed = await hub.call('GET', '/api/v1/people/invitations', { cookie });
+    expect(listed.body.data).toMatchObject([{ id: invitationId, email: 'regretted@example.org', acceptedAt: null }]);
+    expect(JSON.stringify(listed.body)).not.toContain(token);
+    expect((await hub.call('GET', '/api/v1/people/invitations', { cookie: stranger.cookie })).body.data).toEqual([]);
+    const withdraw = (by: string) => hub.call('DELETE', `/api/v1/people/invitations/${invitationId}`, { cookie: by });
+    expect((await withdraw(stranger.cookie)).body.code).toBe('accounts.invitation_not_found');
+    expect((await withdraw(cookie)).status).toBe(204);
+    expect((await withdraw(cookie)).status).toBe(404);
+    expect((await accept(token)).status).toBe(404);
+    const audited = await hub.database.owner`
+      select 1 from audit_event where company_id = ${companyId} and type = 'person.invitation_withdrawn'`;
+    expect(audited).toHaveLength(1);
+  });
+
+  it('of one new address by two companies can be accepted at the same moment', async () => {
+    const [one, two] = [await arrange(), await arrange()];
+    const tokens = [
+      (await invite(one.cookie, 'twice@example.org', 'viewer')).body.token,
+      (await invite(two.cookie, 'twice@example.org', 'viewer')).body.token,
+    ];
+    const answers = await Promise.all(tokens.map((token) => accept(token)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(await hub.database.owner`select 1 from person where email = 'twice@example.org'`).toHaveLength(1);
+  });
+
   it('expires after seven days', async () => {
     const { cookie } = await arrange();
     const { token } = (await invite(cookie, 'late@example.org', 'viewer')).body;
@@ -157,6 +201,53 @@ describe('people', () => {
     expect(ended.body).toEqual({ ended: 2 });
     for (const each of theirs)
       expect((await hub.call('GET', '/api/v1/auth/session', { cookie: each })).status).toBe(401);
+  });
+});
+
+describe('a person of two companies', () => {
+  it('keeps the sessions when an administrator of one of them wants to end them', async () => {
+    const [one, two] = [await arrange(), await arrange()];
+    const member = await hub.person(one.companyId, 'viewer');
+    await accept((await invite(two.cookie, member.email, 'viewer')).body.token);
+    const theirs = await hub.signIn(member.email);
+    const ended = await hub.call('DELETE', `/api/v1/people/${member.id}/sessions`, { cookie: two.cookie });
+    expect([ended.status, ended.body.code]).toEqual([409, 'accounts.person_of_other_companies']);
+    const still = await hub.call('GET', '/api/v1/auth/session', { cookie: theirs, companyId: one.companyId });
+    expect(still.status).toBe(200);
+  });
+});
+
+describe('an address taken by somebody else', () => {
+  const release = (cookie: string, email: string) =>
+    hub.call('POST', '/api/v1/people/release-address', { cookie, body: { email } });
+
+  it('is released by the administrator of the system alone, and belongs to whoever accepts next', async () => {
+    const [victim, attacker, system] = [await arrange(), await arrange(), await arrange('system_admin')];
+    const email = 'ceo@victim.example';
+    await accept((await invite(attacker.cookie, email, 'viewer')).body.token, 'the squatter’s password');
+    const signIn = (given: string) =>
+      hub.call('POST', '/api/v1/auth/sign-in', { body: { email, password: given }, ip: '192.0.2.60' });
+    const squatter = (await signIn('the squatter’s password')).cookie;
+    const { token } = (await invite(victim.cookie, email, 'company_admin')).body;
+    expect((await accept(token)).status).toBe(401);
+    expect((await release(victim.cookie, email)).body.code).toBe('accounts.system_admin_only');
+    expect((await release(system.cookie, email)).status).toBe(204);
+    expect((await hub.call('GET', '/api/v1/auth/session', { cookie: squatter })).status).toBe(401);
+    expect((await signIn('the squatter’s password')).status).toBe(401);
+    expect((await accept(token)).status).toBe(200);
+    expect((await signIn(password)).body.companies).toMatchObject([{ companyId: victim.companyId }]);
+    const audited = await hub.database.owner`
+      select company_id::text from audit_event where type = 'person.address_released'`;
+    expect(audited.map((row) => row['company_id'])).toEqual([attacker.companyId]);
+  });
+
+  it('is not released when its owner has proven it, nor one’s own', async () => {
+    const system = await arrange('system_admin');
+    const proven = await hub.person(system.companyId, 'viewer');
+    await hub.database.owner`update person set email_verified = true where id = ${proven.id}`;
+    expect((await release(system.cookie, proven.email)).status).toBe(409);
+    expect((await release(system.cookie, system.admin.email)).status).toBe(409);
+    expect((await release(system.cookie, 'nobody@nowhere.example')).status).toBe(404);
   });
 });
 

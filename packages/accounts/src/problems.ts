@@ -60,6 +60,24 @@ export const invitationInvalid = defineProblem({
   title: 'The invitation is not valid',
   remedy: 'Ask for a new invitation; this one was used, withdrawn, has expired or never existed.',
 });
+export const invitationNotFound = defineProblem({
+  code: 'accounts.invitation_not_found',
+  status: 404,
+  title: 'There is no such open invitation',
+  remedy: 'List the invitations; it may have been accepted or withdrawn already.',
+});
+export const personOfOtherCompanies = defineProblem({
+  code: 'accounts.person_of_other_companies',
+  status: 409,
+  title: 'The person belongs to other companies too, and so do their sessions',
+  remedy: 'Disable the membership instead; it keeps the person out of this company at once.',
+});
+export const addressNotReleasable = defineProblem({
+  code: 'accounts.address_not_releasable',
+  status: 409,
+  title: 'The address is your own or proven to be its holder’s',
+  remedy: 'Release addresses only that somebody else holds and that the identity provider has not confirmed.',
+});
 export const oidcNotConfigured = defineProblem({
   code: 'accounts.oidc_not_configured',
   status: 404,

@@ -103,3 +103,37 @@ export const lockMemberships = (
     select person_id as "personId", role, disabled_at as "disabledAt" from membership
     where person_id = ${personId} or role in ('system_admin', 'company_admin')
     order by person_id for update`;
+
+/** Whether the person belongs to a company other than this one, switched off or not. For the system role. */
+export const belongsToOthers = async (sql: Sql, personId: string, companyId: string): Promise<boolean> => {
+  const others = await sql`
+    select 1 from membership where person_id = ${personId} and company_id <> ${companyId} limit 1`;
+  return others.length > 0;
+};
+
+export type InvitationRow = {
+  id: string;
+  email: string;
+  name: string;
+  role: Role;
+  invitedBy: string;
+  createdAt: Date;
+  expiresAt: Date;
+  acceptedAt: Date | null;
+  withdrawnAt: Date | null;
+};
+
+/** Invitations of the transaction's company, newest first, from a cursor on. */
+export const selectInvitations = (
+  tx: Tx,
+  page: { limit: number; cursor: { atMs: number; id: string } | undefined },
+): Promise<InvitationRow[]> => {
+  const before = page.cursor;
+  return tx.sql<InvitationRow[]>`
+    select id, email, name, role, invited_by as "invitedBy", created_at as "createdAt", expires_at as "expiresAt",
+           accepted_at as "acceptedAt", revoked_at as "withdrawnAt"
+    from invitation
+    where ${before === undefined} or (created_at, id)
+      < (${before === undefined ? null : new Date(before.atMs)}::timestamptz, ${before?.id ?? null}::uuid)
+    order by created_at desc, id desc limit ${page.limit + 1}`;
+};

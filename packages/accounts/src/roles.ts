@@ -39,3 +39,7 @@ export const mayManageRole = (principal: CompanyPrincipal, role: Role, catalogue
   if (principal.environment === 'test' || role === 'system_admin') return false;
   return [...roleScopes(role, catalogue)].every((scope) => principal.scopes.has(scope));
 };
+
+/** Whether a person of this role may invite others with that one. */
+export const mayInvite = (inviter: Role, role: Role, catalogue: ScopeCatalogue): boolean =>
+  ranks[inviter] >= ranks[role] && roleScopes(inviter, catalogue).has('people:manage');

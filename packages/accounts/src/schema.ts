@@ -37,6 +37,8 @@ export const acceptInvitationBody = z.strictObject({
 });
 export const sessionParams = z.strictObject({ sessionId: z.uuid('Must be the id of a session.') });
 export const personParams = z.strictObject({ personId: z.uuid('Must be the id of a person.') });
+export const invitationParams = z.strictObject({ invitationId: z.uuid('Must be the id of an invitation.') });
+export const releaseAddressBody = z.strictObject({ email });
 export const inviteBody = z.strictObject({ email, name: line(200), role });
 export const changePersonBody = z
   .strictObject({ role: role.optional(), disabled: z.boolean().optional() })
@@ -83,6 +85,18 @@ export const invitationView = z.object({
   token: z.string().describe('For the link to the console; shown this once.'),
   expiresAt: z.date(),
 });
+const listedInvitationView = z.object({
+  id: z.uuid(),
+  email: z.string(),
+  name: z.string(),
+  role,
+  invitedBy: z.string().describe('`person:`, `api_key:` or `system:` and the id.'),
+  createdAt: z.date(),
+  expiresAt: z.date(),
+  acceptedAt: z.date().nullable(),
+  withdrawnAt: z.date().nullable(),
+});
+export const invitationPage = z.object({ data: z.array(listedInvitationView), nextCursor: z.string().nullable() });
 export const acceptedView = z.object({
   email: z.string(),
   company: z.object({ id: z.uuid(), name: z.string() }),

@@ -92,6 +92,8 @@ export const twoFactor = pgTable('two_factor', {
   verified: boolean('verified').notNull(),
   failedVerificationCount: integer('failed_verification_count').notNull(),
   lockedUntil: instant('locked_until'),
+  /** Ours: the last time step whose code was accepted. */
+  lastAcceptedStep: integer('last_accepted_step'),
 });
 
 /** better-auth's models and the tables that hold them. */
