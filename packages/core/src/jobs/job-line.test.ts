@@ -67,7 +67,7 @@ test('a run whose failure cannot be recorded leaves one line and one count, and 
   failWith = new Error('handler broke');
   const { jobId, lines, metrics } = await runOnce({ thingId: newId(), name: 'x' });
   expect(lines).toMatchObject([{ level: 'error', outcome: 'error', jobId }]);
-  const { message } = lines[0]?.['err'] as { message: string };
+  const message = JSON.stringify(lines[0]?.['err']);
   expect(message).toContain('handler broke');
   expect(message).toContain('the database is gone');
   expect(metrics).toContain('jobs_total{job="test.line",outcome="error"} 1');

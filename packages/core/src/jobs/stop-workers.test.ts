@@ -1,0 +1,143 @@
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createTestDatabase, createTestRedis, type TestDatabase, type TestRedis } from '@impact-hub/testkit';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
+import { newId } from '../ids.ts';
+import { jobDefiner } from '../module/define-job.ts';
+import { bindModule, defineModule } from '../module/define-module.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { createJobMetrics, createMetrics } from '../telemetry/metrics.ts';
+import { enqueueJob } from './enqueue-job.ts';
+import { startJobWorkers } from './job-workers.ts';
+import { startRelay } from './relay.ts';
+
+let database: TestDatabase;
+let store: TestRedis;
+let gate: Server;
+let hung = false;
+const sockets = new Set<Socket>();
+let port = 0;
+
+/** A way to Redis that can be cut (`away`), or swallow everything like a stopped process (`hang`). */
+const open = async (): Promise<void> => {
+  const target = new URL(store.url);
+  gate = createServer({ allowHalfOpen: true }, (socket) => {
+    const upstream = connect(Number(target.port), target.hostname);
+    for (const [from, to] of [[socket, upstream] as const, [upstream, socket] as const]) {
+      sockets.add(from);
+      from.on('error', () => undefined).on('data', (data) => hung || to.write(data));
+      from.on('end', () => hung || to.end()).on('close', () => hung || to.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => gate.listen(port, '127.0.0.1', resolve));
+  port = (gate.address() as AddressInfo).port;
+};
+const away = (): void => {
+  gate.close();
+  for (const socket of sockets) socket.destroy();
+  sockets.clear();
+};
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = await createTestRedis();
+});
+afterAll(async () => {
+  await store.close();
+  await database.drop();
+});
+beforeEach(async () => {
+  hung = false;
+  port = 0;
+  await open();
+});
+afterEach(away);
+
+let jobMs = 0;
+let handled = 0;
+const define = jobDefiner<object>();
+const handler = async () => {
+  await pause(jobMs);
+  handled += 1;
+};
+const jobs = ['test.one', 'test.two'].map((name) => define({ name, payload: z.object({}), handler }));
+
+const url = () => Object.assign(new URL(store.url), { port: String(port) }).href;
+const start = (level = 'silent') => {
+  const lines: Record<string, unknown>[] = [];
+  const log = createLogger({ level }, { write: (line) => void lines.push(JSON.parse(line)) });
+  const redis = new Redis(url(), { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+  redis.on('error', () => undefined);
+  const modules = [bindModule(defineModule<object>({ name: 'test', jobs }), {})];
+  const metrics = createJobMetrics(createMetrics());
+  const workers = startJobWorkers({ modules, db: database.db, redis, log, metrics });
+  const stop = async (): Promise<number> => {
+    const startedAtMs = performance.now();
+    await workers.stop();
+    redis.disconnect();
+    return performance.now() - startedAtMs;
+  };
+  return { stop, lines };
+};
+
+test('workers stop at once while Redis answers', async () => {
+  const { stop } = start();
+  await pause(300);
+  expect(await stop()).toBeLessThan(500);
+});
+
+test('workers stop within about a second when Redis went away, and leave no connection behind', async () => {
+  const { stop } = start();
+  await pause(300);
+  away();
+  await pause(200);
+  expect(await stop()).toBeLessThan(1_500);
+  await open();
+  await pause(300);
+  expect(sockets.size).toBe(0);
+});
+
+test('workers stop within about a second when Redis was never there', async () => {
+  away();
+  const { stop } = start();
+  await pause(200);
+  expect(await stop()).toBeLessThan(1_500);
+});
+
+test('workers stop within two seconds when Redis hangs', async () => {
+  const { stop } = start();
+  await pause(300);
+  hung = true;
+  expect(await stop()).toBeLessThan(2_000);
+});
+
+test('a job under way finishes when its worker is stopped without Redis', async () => {
+  const { stop } = start();
+  const relayRedis = new Redis(store.url, { enableOfflineQueue: false });
+  const log = createLogger({ level: 'silent' });
+  const relay = await startRelay({ sql: database.db.systemSql, redis: relayRedis, log, sweepIntervalMs: 25 });
+  jobMs = 1_500;
+  await database.db.company(newId(), async (tx) => {
+    for (const job of jobs) await enqueueJob(tx, job, {});
+  });
+  await pause(600);
+  away();
+  expect(await stop()).toBeLessThan(2_500);
+  expect(handled).toBe(2);
+  expect(await database.owner`select 1 from job`).toHaveLength(0);
+  await relay.stop();
+  relayRedis.disconnect();
+});
+
+test('an outage is reported once, whatever number of workers and reconnects, and so is its end', async () => {
+  const { stop, lines } = start('info');
+  await pause(300);
+  away();
+  await pause(1_000);
+  expect(lines.map((line) => line['event'])).toEqual(['worker.unavailable']);
+  await open();
+  await expect.poll(() => lines.map((line) => line['event'])).toEqual(['worker.unavailable', 'worker.available']);
+  await stop();
+});
