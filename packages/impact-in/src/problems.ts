@@ -41,6 +41,12 @@ export const endpointNotFound = defineProblem({
   title: 'There is no such endpoint',
   remedy: 'List the endpoints of your company and use one of their ids.',
 });
+export const tooManyEndpoints = defineProblem({
+  code: 'impact_in.too_many_endpoints',
+  status: 409,
+  title: 'The company has as many endpoints as it can have',
+  remedy: 'List the endpoints of your company and use one of them; a paused one can be resumed.',
+});
 export const deliveryNotFound = defineProblem({
   code: 'impact_in.delivery_not_found',
   status: 404,

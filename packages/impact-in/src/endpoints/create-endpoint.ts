@@ -7,6 +7,7 @@ import { defaultSchemeOf, profiles, schemesOf, type SchemeName } from '../verifi
 import { newWebhookSecret } from '../verification/secret-key.ts';
 import { newTokenKey } from '../verification/token-key.ts';
 import { secretContext, secretPurpose } from './endpoint.ts';
+import { refuseTooMany } from './endpoint-limits.ts';
 import { endpointTopic } from './endpoint-directory.ts';
 import { viewEndpoint } from './endpoint-view.ts';
 import { insertEndpoint } from './repository.ts';
@@ -50,7 +51,8 @@ const newSecrets = (endpointId: string, scheme: SchemeName) => {
  * Creates an endpoint with its first secret for the transaction's company. The secret is returned this once and only
  * stored encrypted. Other processes know the endpoint some milliseconds after the commit.
  *
- * @throws ProblemError `request.invalid` when the scheme is not one of the partner's
+ * @throws ProblemError `request.invalid` when the scheme is not one of the partner's or the company has claimed the hint
+ * often enough; `impact_in.too_many_endpoints`
  */
 export const createEndpoint = async (
   tx: Tx,
@@ -64,6 +66,7 @@ export const createEndpoint = async (
   refuseForeignScheme(input.partner, scheme);
   const now = deps.clock.now();
   const { hint = null, allowedNetworks = null } = settings;
+  await refuseTooMany(tx, companyId, { partner: input.partner, hint });
   const endpoint: EndpointRow = {
     ...settings,
     id: newId(),

@@ -2,13 +2,14 @@ import type { ChangeFeed } from '@impact-hub/core';
 import type { PartnerName } from '../verification/profile.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { EndpointLoader } from './load-endpoints.ts';
+import { orderCandidates } from './order-candidates.ts';
 
 /** Topic of the change feed; the key is the endpoint's id. */
 export const endpointTopic = 'impact_in.endpoint';
 
 export type EndpointDirectory = {
   find(id: string): Endpoint | undefined;
-  /** Endpoints of the partner that claim this account; untrusted until one of their secrets verifies. */
+  /** Endpoints of the partner that claim this account, in the order to try; untrusted until a secret verifies. */
   findByHint(partner: PartnerName, hint: string): readonly Endpoint[];
   hasActive(partner: PartnerName): boolean;
   /** False when the last complete load is too old to say that an endpoint does not exist. */
@@ -42,19 +43,23 @@ const hintKey = (partner: string, hint: string): string => `${partner}\n${hint}`
 export const openEndpointDirectory = async (options: Options): Promise<EndpointDirectory> => {
   const { loader, reloadIntervalMs = 10_000, trustedForMs = 30_000 } = options;
   let endpoints = new Map<string, Endpoint>();
-  let byHint = new Map<string, Endpoint[]>();
+  let byHint: ReadonlyMap<string, readonly Endpoint[]> = new Map();
   let completeAtMs = -Infinity;
   let wanted: Set<string> | 'all' = new Set();
   let running: Promise<void> | undefined;
   let stopped = false;
 
   const index = (): void => {
-    byHint = new Map();
+    const claims = new Map<string, Endpoint[]>();
     for (const endpoint of endpoints.values()) {
       if (endpoint.hint === null) continue;
       const key = hintKey(endpoint.partner, endpoint.hint);
-      byHint.set(key, [...(byHint.get(key) ?? []), endpoint]);
+      const others = claims.get(key);
+      if (others === undefined) claims.set(key, [endpoint]);
+      else others.push(endpoint);
     }
+    for (const [key, own] of claims) if (own.length > 1) claims.set(key, orderCandidates(own));
+    byHint = claims;
   };
 
   const loadOnce = async (what: Set<string> | 'all'): Promise<void> => {

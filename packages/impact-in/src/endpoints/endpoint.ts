@@ -17,6 +17,8 @@ export type Endpoint = {
   profile: Profile | null;
   state: 'active' | 'paused';
   hint: string | null;
+  /** Whether a request has ever been proven with one of its secrets, as far as is written down. */
+  hasMatched: boolean;
   bodyLimitBytes: number;
   allowedNetworks: BlockList | null;
   webhookSecrets: readonly HeldSecret[];

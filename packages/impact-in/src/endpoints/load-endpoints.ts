@@ -19,6 +19,7 @@ type EndpointRow = {
   scheme: string;
   state: 'active' | 'paused';
   hint: string | null;
+  has_matched: boolean;
   tolerance_seconds: number;
   body_limit_bytes: number;
   allowed_networks: string[] | null;
@@ -40,11 +41,13 @@ type Deps = { sql: Sql; crypto: Crypto; clock: Clock; onSecretUnreadable(secretI
 
 const readRows = (sql: Sql, ids: readonly string[] | 'all') => sql<EndpointRow[]>`
   select e.id, e.company_id, e.partner, e.scheme, e.state, e.hint, e.tolerance_seconds, e.body_limit_bytes,
-         e.allowed_networks, coalesce(s.secrets, '[]')::text as secrets
+         e.allowed_networks, coalesce(s.secrets, '[]')::text as secrets,
+         coalesce(s.has_matched, false) as has_matched
   from impact_in_endpoint e
   left join lateral (
     select json_agg(json_build_object('id', id, 'kind', kind, 'ciphertext', ciphertext, 'notAfter', not_after)
-                    order by created_at desc, id desc) as secrets
+                    order by created_at desc, id desc) as secrets,
+           bool_or(last_matched_at is not null) as has_matched
     from impact_in_endpoint_secret where endpoint_id = e.id and state = 'active'
   ) s on true
   where ${ids === 'all' ? sql`true` : sql`e.id = any(${[...ids]}::uuid[])`}`;
@@ -116,6 +119,7 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
       profile,
       state: row.state,
       hint: row.hint,
+      hasMatched: row.has_matched,
       bodyLimitBytes: row.body_limit_bytes,
       allowedNetworks: networkList(row.allowed_networks),
       webhookSecrets,

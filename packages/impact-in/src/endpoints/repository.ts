@@ -51,6 +51,19 @@ export const selectEndpoints = async (
 export const findEndpoint = async (tx: Tx, id: string): Promise<EndpointWithSecrets | undefined> =>
   (await withSecrets(tx, await tx.orm.select().from(impactInEndpoint).where(eq(impactInEndpoint.id, id))))[0];
 
+/** Takes the company's turn at creating endpoints, until the transaction ends, and counts what it has. */
+export const countEndpoints = async (
+  tx: Tx,
+  companyId: string,
+  claim: { partner: PartnerName; hint: string | null },
+): Promise<{ all: number; withHint: number }> => {
+  await tx.sql`select pg_advisory_xact_lock(hashtextextended(${`impact_in_endpoint ${companyId}`}, 0))`;
+  const [counted] = await tx.sql<{ all: number; withHint: number }[]>`
+    select count(*)::int as all, (count(*) filter (where partner = ${claim.partner} and hint = ${claim.hint}))::int as "withHint"
+    from impact_in_endpoint where company_id = ${companyId}`;
+  return counted ?? { all: 0, withHint: 0 };
+};
+
 /** @returns whether there is such an endpoint in another state */
 export const updateEndpointState = async (
   tx: Tx,

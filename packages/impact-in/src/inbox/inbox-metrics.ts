@@ -15,6 +15,8 @@ export type InboxMetrics = {
   /** A webhook was answered. */
   answered(partner: string, outcome: InboxOutcome, durationMs: number): void;
   rejected(partner: string, reason: RejectionReason | 'unknown_endpoint'): void;
+  /** Endpoints of more than one company claim the account a webhook names. */
+  contested(partner: string): void;
   rejectedNotStored(count: number): void;
   flushed(rows: number, durationMs: number): void;
 };
@@ -45,6 +47,12 @@ export const createInboxMetrics = (
     name: 'impact_in_rejected_total',
     help: 'Webhooks that were not authentic, by reason.',
     labelNames: ['partner', 'reason'],
+    registers,
+  });
+  const contested = new Counter({
+    name: 'impact_in_contested_hints_total',
+    help: 'Webhooks at the bare address whose account is claimed by endpoints of more than one company.',
+    labelNames: ['partner'],
     registers,
   });
   const notStored = new Counter({
@@ -83,6 +91,7 @@ export const createInboxMetrics = (
       duration.observe({ partner }, durationMs / 1_000);
     },
     rejected: (partner, reason) => rejections.inc({ partner, reason }),
+    contested: (partner) => contested.inc({ partner }),
     rejectedNotStored: (count) => notStored.inc(count),
     flushed: (rows, durationMs) => {
       flushRows.observe(rows);

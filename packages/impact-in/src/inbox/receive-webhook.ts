@@ -153,11 +153,10 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
     answered('unavailable');
     throw inboxUnavailable({ headers: soon(), context: { fault: 'endpoints_unknown' } });
   }
-  const sender = await findSender(endpoints, webhook, {
-    ...request,
-    body: webhook.body,
-    nowMs: clock.nowMs(),
-    issuer: deps.publicUrl,
+  const arrival = { ...request, body: webhook.body, nowMs: clock.nowMs(), issuer: deps.publicUrl };
+  const sender = await findSender(endpoints, webhook, arrival, (candidates) => {
+    request.log['contestedBy'] = candidates;
+    inbox.metrics.contested(partner);
   });
   const { endpoint } = sender;
   if (endpoint !== null) request.log['endpointId'] = endpoint.id;
