@@ -16,7 +16,7 @@ export type Relay = {
 export type RelayOptions = {
   /** The system role's pool. */
   sql: Sql;
-  /** Producer connection: `enableOfflineQueue: false`, so that a lost Redis fails fast. */
+  /** Producer connection: `enableOfflineQueue: false` and a `commandTimeout`, so that a lost or hung Redis fails fast. */
   redis: Redis;
   log: Logger;
   /**
@@ -56,7 +56,9 @@ export const startRelay = async (options: RelayOptions): Promise<Relay> => {
   const queueFor = (name: string): Queue => {
     let queue = queues.get(name);
     if (queue === undefined) {
-      queue = new Queue(queueName(name), { connection: redis, prefix: queuePrefix, skipMetasUpdate: true });
+      // Without the version check, whose failure would stay with the queue for ever.
+      const skip = { skipMetasUpdate: true, skipVersionCheck: true };
+      queue = new Queue(queueName(name), { connection: redis, prefix: queuePrefix, ...skip });
       queue.on('error', () => undefined);
       queues.set(name, queue);
     }

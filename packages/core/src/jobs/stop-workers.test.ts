@@ -141,3 +141,40 @@ test('an outage is reported once, whatever number of workers and reconnects, and
   await expect.poll(() => lines.map((line) => line['event'])).toEqual(['worker.unavailable', 'worker.available']);
   await stop();
 });
+
+test('a relay stops within its command timeout when Redis hangs, and its job stays queued', async () => {
+  const redis = new Redis(url(), { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 500 });
+  redis.on('error', () => undefined);
+  const log = createLogger({ level: 'silent' });
+  const relay = await startRelay({ sql: database.db.systemSql, redis, log, sweepIntervalMs: 25 });
+  await pause(300);
+  hung = true;
+  await database.db.company(newId(), (tx) => enqueueJob(tx, jobs[0] as (typeof jobs)[number], {}));
+  await pause(200);
+  const startedAtMs = performance.now();
+  await relay.stop();
+  expect(performance.now() - startedAtMs).toBeLessThan(1_000);
+  redis.disconnect();
+  expect(await database.owner`select state from job`).toEqual([{ state: 'queued' }]);
+});
+
+test('a relay whose first command met a hung Redis dispatches once it answers', async () => {
+  jobMs = 0;
+  await database.owner`truncate job`;
+  const redis = new Redis(url(), { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 300 });
+  redis.on('error', () => undefined);
+  const log = createLogger({ level: 'silent' });
+  const relay = await startRelay({ sql: database.db.systemSql, redis, log, sweepIntervalMs: 25 });
+  await pause(300);
+  hung = true;
+  await database.db.company(newId(), (tx) => enqueueJob(tx, jobs[1] as (typeof jobs)[number], {}));
+  await pause(500);
+  hung = false;
+  away();
+  await open();
+  const { stop } = start();
+  await expect.poll(() => database.owner`select 1 from job`, { timeout: 5_000 }).toHaveLength(0);
+  await stop();
+  await relay.stop();
+  redis.disconnect();
+});
