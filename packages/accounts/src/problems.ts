@@ -78,6 +78,12 @@ export const addressNotReleasable = defineProblem({
   title: 'The address is your own or proven to be its holder’s',
   remedy: 'Release addresses only that somebody else holds and that the identity provider has not confirmed.',
 });
+export const secondFactorEnabled = defineProblem({
+  code: 'accounts.second_factor_enabled',
+  status: 409,
+  title: 'The second factor is on already',
+  remedy: 'Turn it off first, then set it up again.',
+});
 export const oidcNotConfigured = defineProblem({
   code: 'accounts.oidc_not_configured',
   status: 404,

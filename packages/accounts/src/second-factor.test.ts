@@ -17,9 +17,9 @@ const fromBase32 = (text: string): Buffer => {
 };
 
 /** RFC 6238 with its defaults: SHA-1, 30 s, six digits. */
-const totp = (uri: string): string => {
+const totp = (uri: string, stepsAhead = 0): string => {
   const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + stepsAhead));
   const mac = createHmac('sha1', fromBase32(new URL(uri).searchParams.get('secret') ?? ''))
     .update(counter)
     .digest();
@@ -54,7 +54,8 @@ describe('second factor', () => {
       body: { code: '000000' },
     });
     expect([bad.status, bad.body.code]).toEqual([401, 'accounts.sign_in_failed']);
-    const code = totp(started.body.totpUri);
+    // Not the code that turned the factor on: that one is spent.
+    const code = totp(started.body.totpUri, 1);
     const second = await hub.call('POST', '/api/v1/auth/second-factor', { cookie: first.cookie, body: { code } });
     expect(second.status).toBe(200);
     expect(second.body.person.id).toBe(person.id);
@@ -67,5 +68,60 @@ describe('second factor', () => {
       body: { code: backup },
     });
     expect(byBackup.status).toBe(200);
+  });
+
+  const arrange = async () => {
+    const { id: companyId } = await hub.company();
+    const person = await hub.person(companyId, 'viewer');
+    const cookie = await hub.signIn(person.email);
+    const { body } = await hub.call('POST', '/api/v1/auth/totp', { cookie, body: { password } });
+    const code = totp(body.totpUri);
+    const confirmed = await hub.call('POST', '/api/v1/auth/totp/confirm', { cookie, body: { code } });
+    const signIn = async (given: string) => {
+      const first = await hub.call('POST', '/api/v1/auth/sign-in', { body: { email: person.email, password } });
+      return hub.call('POST', '/api/v1/auth/second-factor', { cookie: first.cookie, body: { code: given } });
+    };
+    return { companyId, person, started: body, cookie: confirmed.cookie, code, signIn };
+  };
+
+  it('takes a code once, and none older than the last one taken', async () => {
+    const { started, code, signIn } = await arrange();
+    const next = totp(started.totpUri, 1);
+    const answers = await Promise.all([signIn(next), signIn(next)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);
+    expect((await signIn(next)).status).toBe(401);
+    expect((await signIn(code)).status).toBe(401);
+  });
+
+  it('counts wrong codes, not people who sign in from one address', async () => {
+    const { person, started, signIn } = await arrange();
+    for (const code of started.backupCodes) expect((await signIn(code)).status).toBe(200);
+    expect(started.backupCodes.length).toBeGreaterThanOrEqual(10);
+    expect((await signIn(totp(started.totpUri, 1))).status).toBe(200);
+    const statuses: number[] = [];
+    // A challenge takes five codes; four each, so that it is the person's own count that ends the guessing.
+    for (let round = 0; round < 3; round += 1) {
+      const { cookie } = await hub.call('POST', '/api/v1/auth/sign-in', { body: { email: person.email, password } });
+      for (let guess = 0; guess < 4; guess += 1)
+        statuses.push(
+          (await hub.call('POST', '/api/v1/auth/second-factor', { cookie, body: { code: '000000' } })).status,
+        );
+    }
+    expect([statuses.at(0), statuses.at(-1)]).toEqual([401, 429]);
+  });
+
+  it('leaves an event of every wrong code', async () => {
+    const { companyId, signIn } = await arrange();
+    await signIn('000000');
+    const events = await hub.database.owner`
+      select 1 from audit_event where company_id = ${companyId} and type = 'auth.sign_in_failed'`;
+    expect(events).toHaveLength(1);
+  });
+
+  it('is not replaced while it is on', async () => {
+    const { started, cookie, signIn } = await arrange();
+    const again = await hub.call('POST', '/api/v1/auth/totp', { cookie, body: { password } });
+    expect([again.status, again.body.code]).toEqual([409, 'accounts.second_factor_enabled']);
+    expect((await signIn(totp(started.totpUri, 1))).status).toBe(200);
   });
 });

@@ -15,16 +15,27 @@ export type SignedIn = {
 /** A second factor is asked for; the challenge is in the cookies. */
 export type SecondFactorNeeded = { secondFactor: 'totp'; headers: Record<string, string[]> };
 
-/** Counts an attempt against the limits. @throws ProblemError `accounts.too_many_attempts` */
-export const takeAttempt = async (deps: AccountsDeps, email: string, request: RequestInfo): Promise<void> => {
-  const { retryAfterSeconds, isFirstRefusal } = await deps.accounts.signIn.limiter.take(request.ip, email);
+/** Counts an attempt against the limits of a subject: the account, unless another is given. @throws ProblemError `accounts.too_many_attempts` */
+export const takeAttempt = async (
+  deps: AccountsDeps,
+  email: string,
+  request: RequestInfo,
+  subject: string = email,
+): Promise<void> => {
+  const { retryAfterSeconds, isFirstRefusal } = await deps.accounts.signIn.limiter.take(request.ip, subject);
   if (retryAfterSeconds === 0) return;
   // Only the first one of a window: the rest would let an attacker fill the log.
   if (isFirstRefusal) await recordSignIn(deps.db, { type: 'auth.sign_in_limited', result: 'denied', email }, request);
   throw tooManyAttempts({ headers: { 'retry-after': String(retryAfterSeconds) } });
 };
 
-const refuse = async (deps: AccountsDeps, email: string, request: RequestInfo, reason: string): Promise<never> => {
+/** Records a failed sign-in, then @throws ProblemError `accounts.sign_in_failed` */
+export const refuse = async (
+  deps: AccountsDeps,
+  email: string,
+  request: RequestInfo,
+  reason: string,
+): Promise<never> => {
   await recordSignIn(deps.db, { type: 'auth.sign_in_failed', result: 'failure', email, reason }, request);
   throw signInFailed();
 };
