@@ -1,16 +1,21 @@
 import { recordAudit, type AuditActor } from '@impact-hub/audit';
 import { coreProblems, newId, type Clock, type Principal, type RequestInfo, type Tx } from '@impact-hub/core';
 import { viewOf } from './api-key-view.ts';
+import { keepWithinMaker, type MakerBounds } from './keep-within-maker.ts';
 import { digestApiKey, generateApiKey, type RandomBytes } from './key-format.ts';
 import { environmentNotAllowed, scopeNotHeld } from './problems.ts';
 import { insertApiKey, publishApiKeyChange } from './repository.ts';
 import type { ApiKeyView, CreateApiKeyInput } from './schema.ts';
 import type { ApiKeyRow } from './tables.ts';
 
-/** Who makes or changes keys; `scopes` bounds what the new key can get, null is the hub itself. */
+/**
+ * Who makes or changes keys; `scopes` bounds what the new key can get, null is the hub itself. A key that makes keys
+ * has further bounds.
+ */
 export type KeyMaker = {
   actor: AuditActor;
   scopes: ReadonlySet<string> | null;
+  bounds?: MakerBounds | null;
   request?: Pick<RequestInfo, 'id' | 'ip' | 'userAgent'>;
 };
 
@@ -42,16 +47,18 @@ export const refuseLiveFromTest = (principal: Principal, environment: ApiKeyRow[
 
 /**
  * Makes a key for the transaction's company. The key itself is returned this once and never stored.
- * @throws ProblemError `request.invalid` for an unknown scope or an expiry in the past, `api_keys.scope_not_held`
+ * @throws ProblemError `request.invalid` for an unknown scope, an expiry in the past or addresses beyond the maker's,
+ *   `api_keys.scope_not_held`
  */
 export const createApiKey = async (
   tx: Tx,
   deps: Deps,
   maker: KeyMaker,
-  input: CreateApiKeyInput,
+  wanted: CreateApiKeyInput,
 ): Promise<ApiKeyView & { key: string }> => {
   const { clock, scopeCatalogue, random } = deps;
   const now = clock.now();
+  const input = maker.bounds ? keepWithinMaker(wanted, maker.bounds) : wanted;
   refuseUnknownScopes(input.scopes, scopeCatalogue);
   refuseScopesNotHeld(input.scopes, maker.scopes);
   if (input.expiresAt !== undefined && input.expiresAt <= now)

@@ -41,6 +41,18 @@ export const compileIpAllowList = (ranges: readonly string[]): ((ip: string) => 
   };
 };
 
+/** Whether one of the ranges holds all addresses of another. False for texts that are no ranges. */
+export const coversIpRange = (ranges: readonly string[], inner: string): boolean => {
+  const parsed = parseRange(inner);
+  if (parsed === undefined) return false;
+  const [address, innerBits] = parsed;
+  return ranges.some((range) => {
+    const [network, bits] = parseRange(range) ?? [];
+    if (network === undefined || bits === undefined || network.kind() !== address.kind()) return false;
+    return bits <= innerBits && address.match(network, bits);
+  });
+};
+
 /** Who counts as one caller in limits: the IPv4 address, or the /64 that an IPv6 host owns. */
 export const limitKeyOfIp = (ip: string): string => {
   if (!ipaddr.isValid(ip)) return ip;

@@ -4,6 +4,7 @@ import {
   createHttpMetrics,
   createLogger,
   createMetrics,
+  newId,
   systemClock,
   type CompanyPrincipal,
 } from '@impact-hub/core';
@@ -16,8 +17,19 @@ let database: TestDatabase;
 let server: ReturnType<typeof buildHttpServer>;
 let caller: CompanyPrincipal;
 
-const callerOf = (companyId: string, scopes = Object.keys(testCatalogue), environment: 'live' | 'test' = 'live') =>
-  ({ kind: 'api_key', keyId: 'callercaller', companyId, environment, scopes: new Set(scopes) }) as const;
+const callerOf = (
+  companyId: string,
+  scopes = Object.keys(testCatalogue),
+  environment: 'live' | 'test' = 'live',
+  keyId = 'callercaller',
+) => ({ kind: 'api_key', keyId, companyId, environment, scopes: new Set(scopes) }) as const;
+
+const insertCaller = (keyId: string, companyId: string, allowedIps: string[] = [], expiresAt: Date | null = null) =>
+  database.owner`
+    insert into api_key (id, company_id, key_id, name, environment, scopes, allowed_ips, expires_at, created_by,
+                         created_at, updated_at)
+    values (gen_random_uuid(), ${companyId}, ${keyId}, 'Caller', 'live', '{}', ${allowedIps}::text[], ${expiresAt},
+            'system:test', now() - interval '1 day', now())`;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -29,6 +41,7 @@ beforeAll(async () => {
     metrics: createHttpMetrics(createMetrics()),
   });
   caller = callerOf(await insertCompany(database.owner));
+  await insertCaller(caller.keyId, caller.companyId);
 });
 afterAll(async () => {
   await server.close();
@@ -79,6 +92,8 @@ describe('making a key', () => {
     ['/body/rateLimitPerMinute', { rateLimitPerMinute: 0 }],
     ['/body/expiresAt', { expiresAt: '2020-01-01T00:00:00Z' }],
     ['/body/expiresAt', { expiresAt: 'tomorrow' }],
+    ['/body/expiresAt', { expiresAt: '9999-12-31T23:59:59-14:00' }],
+    ['/body/expiresAt', { expiresAt: '2200-01-01T00:00:00Z' }],
     ['/body/allowedIps/1', { allowedIps: ['192.0.2.1', '192.0.2.0/64'] }],
     [
       '/body/metadata',
@@ -111,10 +126,43 @@ describe('making a key', () => {
   });
 });
 
+describe('a key made by a key', () => {
+  it('ends no later and is usable from no more addresses than its maker', async () => {
+    const own = caller;
+    caller = callerOf(own.companyId, undefined, 'live', 'boundedmaker');
+    const endsAt = new Date('2098-01-01T00:00:00Z');
+    await insertCaller(caller.keyId, own.companyId, ['192.0.2.0/24', '2001:db8::/32'], endsAt);
+    const allowedIps = ['192.0.2.128/25', '2001:db8::1'];
+    const made = [
+      await create({ allowedIps }),
+      await create({ allowedIps, expiresAt: '2099-01-01T00:00:00Z' }),
+      await create({ allowedIps, expiresAt: '2097-01-01T00:00:00Z' }),
+    ];
+    expect(made.map(({ body }) => body.expiresAt)).toEqual([
+      '2098-01-01T00:00:00.000Z',
+      '2098-01-01T00:00:00.000Z',
+      '2097-01-01T00:00:00.000Z',
+    ]);
+    for (const [pointer, wider] of [
+      ['/body/allowedIps', []],
+      ['/body/allowedIps/0', ['192.0.0.0/16']],
+      ['/body/allowedIps/1', ['192.0.2.1', '198.51.100.1']],
+      ['/body/allowedIps/0', ['::/0']],
+    ] as const) {
+      const { status, body } = await create({ allowedIps: wider });
+      expect([status, pointers(body)]).toEqual([400, [pointer]]);
+    }
+    caller = own;
+  });
+});
+
 describe('the list', () => {
   it('gives every key of the company once, newest first, and filters by state', async () => {
     const own = caller;
-    caller = callerOf(await insertCompany(database.owner));
+    // A person, so that the company has no keys but those made here.
+    const { companyId, scopes } = callerOf(await insertCompany(database.owner));
+    const [personId, sessionId] = [newId(), newId()];
+    caller = { kind: 'person', personId, sessionId, companyId, scopes, email: 'a@example.org', role: 'company_admin' };
     const made: string[] = [];
     for (let index = 0; index < 5; index += 1) made.unshift((await create({ name: `Key ${index}` })).body.keyId);
     await call('DELETE', `/admin/api-keys/${made[0]}`);

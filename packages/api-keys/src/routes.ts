@@ -1,9 +1,18 @@
 import { actorOf } from '@impact-hub/audit';
-import { decodeCursor, reply, routeDefiner, toPage, type CompanyPrincipal, type RequestInfo } from '@impact-hub/core';
+import {
+  decodeCursor,
+  reply,
+  routeDefiner,
+  toPage,
+  type CompanyPrincipal,
+  type RequestInfo,
+  type Tx,
+} from '@impact-hub/core';
 import { viewOf } from './api-key-view.ts';
 import { createApiKey, refuseLiveFromTest, type KeyMaker } from './create-api-key.ts';
 import type { ApiKeysDeps } from './deps.ts';
 import { effectiveAccess } from './effective-access.ts';
+import type { MakerBounds } from './keep-within-maker.ts';
 import { apiKeyNotFound } from './problems.ts';
 import { findApiKey, selectApiKeys } from './repository.ts';
 import { revokeApiKey } from './revoke-api-key.ts';
@@ -27,12 +36,21 @@ const makerOf = (principal: CompanyPrincipal, request: RequestInfo): KeyMaker =>
   request,
 });
 
+const boundsOf = async (tx: Tx, principal: CompanyPrincipal): Promise<MakerBounds | null> => {
+  if (principal.kind !== 'api_key') return null;
+  const maker = await findApiKey(tx, principal.keyId);
+  if (maker === undefined) throw apiKeyNotFound();
+  return maker.key;
+};
+
 const create = defineRoute({
   method: 'POST',
   path: '/admin/api-keys',
   operationId: 'createApiKey',
   summary: 'Make an API key',
-  description: 'The answer is the only place where the key itself ever appears. Nobody can grant a scope they lack.',
+  description:
+    'The answer is the only place where the key itself ever appears. Nobody can grant a scope they lack.' +
+    ' A key made by a key ends no later than that one, and `allowedIps` has to lie within that of its maker.',
   access,
   // A test key can make test keys only: `refuseLiveFromTest`.
   environments: ['live', 'test'],
@@ -40,9 +58,10 @@ const create = defineRoute({
   output: { 201: createdApiKeyView },
   handler: async ({ input, principal, deps, request }) => {
     refuseLiveFromTest(principal, input.body.environment);
-    return deps.db.company(principal.companyId, (tx) =>
-      createApiKey(tx, deps, makerOf(principal, request), input.body),
-    );
+    return deps.db.company(principal.companyId, async (tx) => {
+      const maker = { ...makerOf(principal, request), bounds: await boundsOf(tx, principal) };
+      return createApiKey(tx, deps, maker, input.body);
+    });
   },
 });
 

@@ -29,6 +29,9 @@ const environment = z.enum(['live', 'test']);
 const scope = z.string().regex(/^[a-z_]+(?::[a-z_]+)?$/, 'Must be a scope such as `deliveries:read`.');
 const apiKeyStatuses = ['active', 'disabled', 'expired', 'revoked'] as const;
 
+/** Well within what Postgres, ISO 8601 with four digits, and readers of either can hold. */
+const expiryBeforeYear = 2_200;
+
 export const createBody = z.strictObject({
   name: line(100).describe('What the key is for.'),
   environment,
@@ -41,6 +44,7 @@ export const createBody = z.strictObject({
   expiresAt: z.iso
     .datetime({ offset: true, error: 'Must be a time such as 2027-01-31T00:00:00Z.' })
     .transform((text) => new Date(text))
+    .refine((at) => at.getUTCFullYear() < expiryBeforeYear, `Must be before the year ${expiryBeforeYear}.`)
     .optional()
     .describe('The key stops working at this time; left out, it never does.'),
   allowedIps: z

@@ -184,6 +184,14 @@ describe('API keys', () => {
     expect((await call('POST', '/admin/api-keys', headers, wanted('live'))).status).toBe(403);
   });
 
+  it('are refused under the name of another company', async () => {
+    const { key } = await makeKey();
+    const ask = (id: string) => call('GET', '/api/v1/probe', { 'x-api-key': key, 'x-company-id': id });
+    const other = await ask('0192f000-0000-7000-8000-000000000000');
+    expect([other.status, other.body.errors[0].pointer]).toEqual([400, '/headers/x-company-id']);
+    expect((await ask(companyId.toUpperCase())).status).toBe(200);
+  });
+
   it('have no sessions', async () => {
     const { key } = await makeKey();
     expect((await call('GET', '/api/v1/auth/session', { 'x-api-key': key })).body.code).toBe('accounts.people_only');

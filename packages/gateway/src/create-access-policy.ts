@@ -49,10 +49,25 @@ const requireScopes = (principal: CompanyPrincipal, access: Access): CompanyPrin
   return principal;
 };
 
-const admitKey = (result: VerifyResult, access: Access, environments: readonly Environment[]): CompanyPrincipal => {
+/** A key belongs to one company; a caller who means another one must not act for this one. */
+const refuseOtherCompany = (companyId: string, header: string | string[] | undefined): void => {
+  if (header === undefined || header === '') return;
+  if (typeof header === 'string' && header.toLowerCase() === companyId) return;
+  const detail = 'Is not the company of the API key; leave the header out or use a key of that company.';
+  throw coreProblems.requestInvalid({
+    detail: `X-Company-Id: ${detail}`,
+    errors: [{ pointer: '/headers/x-company-id', detail }],
+  });
+};
+
+type RouteRule = { access: Access; environments: readonly Environment[] };
+
+const admitKey = (result: VerifyResult, request: FastifyRequest, rule: RouteRule): CompanyPrincipal => {
   if (result.valid) {
-    if (!environments.includes(result.principal.environment)) throw environmentNotAllowed();
-    return requireScopes(result.principal, access);
+    const { principal } = result;
+    refuseOtherCompany(principal.companyId, request.headers['x-company-id']);
+    if (!rule.environments.includes(principal.environment)) throw environmentNotAllowed();
+    return requireScopes(principal, rule.access);
   }
   if (result.reason === 'too_many_misses')
     throw tooManyWrongKeys({ headers: { 'retry-after': String(result.retryAfterSeconds ?? 1) } });
@@ -79,9 +94,10 @@ export const createAccessPolicy = (options: AccessPolicyOptions): AccessPolicy =
     const key = readPresentedKey(request.headers);
     if (key !== undefined) {
       const result = apiKeys.verify(key, request.ip);
+      const rule = { access, environments };
       return result instanceof Promise
-        ? result.then((awaited) => admitKey(awaited, access, environments))
-        : admitKey(result, access, environments);
+        ? result.then((awaited) => admitKey(awaited, request, rule))
+        : admitKey(result, request, rule);
     }
     if (accounts.hasSessionCookie(request.headers)) return admitPerson(request, access);
     throw unauthenticated('no_credentials');
