@@ -1,11 +1,9 @@
-import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Sql } from 'postgres';
 import type { Logger } from '../telemetry/logger.ts';
-import { claimQueued, extendExpired, giveBack, redispatch, type Claimed } from './claim-jobs.ts';
+import { claimQueued, extendExpired, redispatch } from './claim-jobs.ts';
 import { jobChannel } from './enqueue-job.ts';
-import { findLostDispatches } from './find-lost-dispatches.ts';
-import { dispatchId, queueName, queuePrefix, type Dispatch } from './queue-names.ts';
+import { openQueues } from './open-queues.ts';
 
 export type Relay = {
   /** Dispatches everything that is due now; resolves with the number of jobs handed to BullMQ. */
@@ -29,79 +27,23 @@ export type RelayOptions = {
   onDispatched?(count: number): void;
 };
 
-const toDispatch = (job: Claimed): Dispatch => ({
-  id: job.id,
-  generation: job.generation,
-  companyId: job.company_id,
-  traceparent: job.traceparent,
-});
-
-const byQueue = (claimed: readonly Claimed[]): Map<string, Claimed[]> => {
-  const groups = new Map<string, Claimed[]>();
-  for (const job of claimed) {
-    const group = groups.get(job.queue);
-    if (group === undefined) groups.set(job.queue, [job]);
-    else group.push(job);
-  }
-  return groups;
-};
-
 /**
  * Moves jobs from the outbox (table `job`) to BullMQ. Woken by NOTIFY; a sweep each second is the truth. The claim
  * commits first: a relay that dies before it has enqueued leaves a lease behind that runs out.
  */
 export const startRelay = async (options: RelayOptions): Promise<Relay> => {
   const { sql, redis, log, leaseSeconds = 60, batchSize = 500, sweepIntervalMs = 1_000 } = options;
-  const queues = new Map<string, Queue>();
-  const queueFor = (name: string): Queue => {
-    let queue = queues.get(name);
-    if (queue === undefined) {
-      // Without the version check, whose failure would stay with the queue for ever.
-      const skip = { skipMetasUpdate: true, skipVersionCheck: true };
-      queue = new Queue(queueName(name), { connection: redis, prefix: queuePrefix, ...skip });
-      queue.on('error', () => undefined);
-      queues.set(name, queue);
-    }
-    return queue;
-  };
-
-  const dispatch = async (claimed: readonly Claimed[]): Promise<void> => {
-    for (const [name, jobs] of byQueue(claimed)) {
-      try {
-        await queueFor(name).addBulk(
-          jobs.map((job) => ({
-            name,
-            data: toDispatch(job),
-            opts: {
-              jobId: dispatchId(job.id, job.generation),
-              removeOnComplete: true,
-              removeOnFail: true,
-              attempts: 1,
-            },
-          })),
-        );
-      } catch (error) {
-        await giveBack(sql, jobs);
-        throw error;
-      }
-    }
-  };
-
-  const findLost = async (expired: readonly Claimed[]): Promise<Claimed[]> => {
-    const lost: Claimed[] = [];
-    for (const [name, jobs] of byQueue(expired)) lost.push(...(await findLostDispatches(redis, queueFor(name), jobs)));
-    return lost;
-  };
+  const queues = openQueues(sql, redis);
 
   const drain = async (): Promise<number> => {
     let total = 0;
     for (;;) {
       if (redis.status !== 'ready') return total;
       const expired = await extendExpired(sql, leaseSeconds, batchSize);
-      const again = await redispatch(sql, await findLost(expired));
+      const again = await redispatch(sql, await queues.findLost(expired));
       const queued = await claimQueued(sql, leaseSeconds, batchSize);
       const due = [...again, ...queued];
-      await dispatch(due);
+      await queues.dispatch(due);
       total += due.length;
       options.onDispatched?.(due.length);
       if (expired.length < batchSize && queued.length < batchSize) return total;
@@ -134,7 +76,7 @@ export const startRelay = async (options: RelayOptions): Promise<Relay> => {
       clearInterval(timer);
       await listener.unlisten().catch(() => undefined);
       await running;
-      await Promise.all([...queues.values()].map((queue) => queue.close().catch(() => undefined)));
+      await queues.close();
     },
   };
 };

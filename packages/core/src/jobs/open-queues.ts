@@ -1,0 +1,83 @@
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Sql } from 'postgres';
+import { giveBack, type Claimed } from './claim-jobs.ts';
+import { findLostDispatches } from './find-lost-dispatches.ts';
+import { dispatchId, queueName, queuePrefix, type Dispatch } from './queue-names.ts';
+
+export type Queues = {
+  /** Hands claimed jobs to BullMQ. @throws when Redis fails; the jobs it did not take are queued again */
+  dispatch(claimed: readonly Claimed[]): Promise<void>;
+  /** Of jobs whose lease ran out, those that no worker will get any more. @throws when Redis fails */
+  findLost(expired: readonly Claimed[]): Promise<Claimed[]>;
+  close(): Promise<void>;
+};
+
+const toDispatch = (job: Claimed): Dispatch => ({
+  id: job.id,
+  generation: job.generation,
+  companyId: job.company_id,
+  traceparent: job.traceparent,
+});
+
+const byQueue = (claimed: readonly Claimed[]): Map<string, Claimed[]> => {
+  const groups = new Map<string, Claimed[]>();
+  for (const job of claimed) {
+    const group = groups.get(job.queue);
+    if (group === undefined) groups.set(job.queue, [job]);
+    else group.push(job);
+  }
+  return groups;
+};
+
+/** The relay's side of BullMQ: one queue for each name, opened when it is first needed. */
+export const openQueues = (sql: Sql, redis: Redis): Queues => {
+  const queues = new Map<string, Queue>();
+  const queueFor = (name: string): Queue => {
+    let queue = queues.get(name);
+    if (queue === undefined) {
+      // Without the version check, whose failure would stay with the queue for ever.
+      const skip = { skipMetasUpdate: true, skipVersionCheck: true };
+      queue = new Queue(queueName(name), { connection: redis, prefix: queuePrefix, ...skip });
+      queue.on('error', () => undefined);
+      queues.set(name, queue);
+    }
+    return queue;
+  };
+
+  const dispatch = async (claimed: readonly Claimed[]): Promise<void> => {
+    for (const [name, jobs] of byQueue(claimed)) {
+      try {
+        await queueFor(name).addBulk(
+          jobs.map((job) => ({
+            name,
+            data: toDispatch(job),
+            opts: {
+              jobId: dispatchId(job.id, job.generation),
+              removeOnComplete: true,
+              removeOnFail: true,
+              attempts: 1,
+            },
+          })),
+        );
+      } catch (error) {
+        await giveBack(sql, jobs);
+        throw error;
+      }
+    }
+  };
+
+  const findLost = async (expired: readonly Claimed[]): Promise<Claimed[]> => {
+    const lost: Claimed[] = [];
+    for (const [name, jobs] of byQueue(expired)) lost.push(...(await findLostDispatches(redis, queueFor(name), jobs)));
+    return lost;
+  };
+
+  return {
+    dispatch,
+    findLost,
+    close: async () => {
+      await Promise.all([...queues.values()].map((queue) => queue.close().catch(() => undefined)));
+    },
+  };
+};
