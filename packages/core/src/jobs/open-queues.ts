@@ -46,7 +46,8 @@ export const openQueues = (sql: Sql, redis: Redis): Queues => {
   };
 
   const dispatch = async (claimed: readonly Claimed[]): Promise<void> => {
-    for (const [name, jobs] of byQueue(claimed)) {
+    const waiting = byQueue(claimed);
+    for (const [name, jobs] of waiting) {
       try {
         await queueFor(name).addBulk(
           jobs.map((job) => ({
@@ -60,8 +61,9 @@ export const openQueues = (sql: Sql, redis: Redis): Queues => {
             },
           })),
         );
+        waiting.delete(name);
       } catch (error) {
-        await giveBack(sql, jobs);
+        await giveBack(sql, [...waiting.values()].flat());
         throw error;
       }
     }

@@ -142,20 +142,22 @@ test('an outage is reported once, whatever number of workers and reconnects, and
   await stop();
 });
 
-test('a relay stops within its command timeout when Redis hangs, and its job stays queued', async () => {
+test('a relay stops within its command timeout when Redis hangs, and the jobs of every queue stay queued', async () => {
   const redis = new Redis(url(), { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 500 });
   redis.on('error', () => undefined);
   const log = createLogger({ level: 'silent' });
   const relay = await startRelay({ sql: database.db.systemSql, redis, log, sweepIntervalMs: 25 });
   await pause(300);
   hung = true;
-  await database.db.company(newId(), (tx) => enqueueJob(tx, jobs[0] as (typeof jobs)[number], {}));
+  await database.db.company(newId(), async (tx) => {
+    for (const job of jobs) await enqueueJob(tx, job, {});
+  });
   await pause(200);
   const startedAtMs = performance.now();
   await relay.stop();
   expect(performance.now() - startedAtMs).toBeLessThan(1_000);
   redis.disconnect();
-  expect(await database.owner`select state from job`).toEqual([{ state: 'queued' }]);
+  expect(await database.owner`select state from job`).toEqual([{ state: 'queued' }, { state: 'queued' }]);
 });
 
 test('a relay whose first command met a hung Redis dispatches once it answers', async () => {
