@@ -132,7 +132,8 @@ describe('refusing', () => {
     const { verifier, watch } = startVerifier();
     const { key } = await makeKey(database.db, companyId);
     await verifier.verify(key, ip);
-    for (let attempt = 0; attempt < 60; attempt += 1) await verifier.verify(composeApiKey('live', 'unknownunkno'), ip);
+    // One more than allowed: at the first refusal the verifier learns once which key ids there are.
+    for (let attempt = 0; attempt < 61; attempt += 1) await verifier.verify(composeApiKey('live', 'unknownunkno'), ip);
     const before = watch.queries;
     expect(await verifier.verify(composeApiKey('live', 'unknownunkno'), ip)).toMatchObject({
       reason: 'too_many_misses',
@@ -143,6 +144,26 @@ describe('refusing', () => {
     expect(await verifier.verify(composeApiKey('live', 'unknownunkno'), '192.0.2.77')).toMatchObject({
       reason: 'unknown',
     });
+  });
+
+  it('reads good keys from an address that presents junk, also keys made meanwhile, and guesses at one bound that one', async () => {
+    const { verifier, feed, watch } = startVerifier();
+    const address = '192.0.2.88';
+    const { key, keyId } = await makeKey(database.db, companyId);
+    const junk = () => verifier.verify(composeApiKey('live', 'unknownunkno'), address);
+    for (let attempt = 0; attempt < 61; attempt += 1) await junk();
+    expect(await verifier.verify(key, address)).toMatchObject({ valid: true });
+    const later = await makeKey(database.db, companyId);
+    feed.tell(later.keyId);
+    expect(await verifier.verify(later.key, address)).toMatchObject({ valid: true });
+    for (let attempt = 0; attempt < 60; attempt += 1) await verifier.verify(composeApiKey('live', keyId), address);
+    const before = watch.queries;
+    expect(await verifier.verify(composeApiKey('live', keyId), address)).toMatchObject({ reason: 'too_many_misses' });
+    expect(await junk()).toMatchObject({ reason: 'too_many_misses' });
+    expect(watch.queries).toBe(before);
+    const third = await makeKey(database.db, companyId);
+    feed.tell(third.keyId);
+    expect(await verifier.verify(third.key, address)).toMatchObject({ valid: true });
   });
 });
 

@@ -4,8 +4,9 @@ import { compileIpAllowList } from '../ip-allow-list.ts';
 import { digestApiKey, environmentOf, inspectApiKey, keyIdOf } from '../key-format.ts';
 import { apiKeyTopic } from '../repository.ts';
 import { createDigestCache } from './digest-cache.ts';
+import { createKeyIdDirectory } from './key-id-directory.ts';
 import { createKeyReader } from './key-reader.ts';
-import { createMissLimiter } from './miss-limiter.ts';
+import { createLookUpLimits } from './look-up-limits.ts';
 import { readStoredKey, type StoredKey } from './read-stored-key.ts';
 import { createUsageRecorder, type Usage } from './usage-recorder.ts';
 import { createVerificationMetrics, type RefusalReason } from './verification-metrics.ts';
@@ -89,7 +90,9 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
   // A cache of its own, so that junk cannot push good keys out.
   const refused = createDigestCache<RefusedKey>({ maxEntries: maxCachedRefusals, ttlMs: refusalTtlMs });
   const metrics = createVerificationMetrics(options.metrics, () => known.size());
-  const misses = createMissLimiter(() => performance.now());
+  const nowMs = (): number => performance.now();
+  const directory = createKeyIdDirectory({ sql: db.systemSql, isCurrent: changes.isCurrent, nowMs, onError });
+  const limits = createLookUpLimits(directory, nowMs);
   const usages = createUsageRecorder({
     sql: db.systemSql,
     flushIntervalMs: options.usageFlushIntervalMs ?? 1_000,
@@ -103,10 +106,12 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
     reader.invalidate(keyId);
     known.forget(keyId);
     refused.forget(keyId);
+    directory.add(keyId);
   };
   changes.subscribe(apiKeyTopic, forget, () => {
     known.clear();
     refused.clear();
+    directory.clear();
   });
 
   const refuse = (reason: RefusalReason): RefusedKey => {
@@ -124,13 +129,13 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
   };
 
   const verifyByReading = async (presented: string, digest: string, ip: string): Promise<VerifyResult> => {
-    const retryAfterSeconds = misses.secondsUntilAllowed(ip);
-    if (retryAfterSeconds > 0) return { ...refuse('too_many_misses'), retryAfterSeconds };
     const keyId = keyIdOf(presented);
+    const retryAfterSeconds = await limits.secondsUntilAllowed(ip, keyId);
+    if (retryAfterSeconds > 0) return { ...refuse('too_many_misses'), retryAfterSeconds };
     const read = await reader.read(keyId, { join: changes.isCurrent() });
     const judged = judge(read.key, presented, digest, clock.nowMs());
     if (typeof judged === 'string') {
-      misses.recordMiss(ip);
+      limits.recordMiss(ip, keyId, read.key !== null);
       if (read.isFresh()) refused.set(digest, keyId, { valid: false, reason: judged });
       return refuse(judged);
     }
