@@ -1,7 +1,7 @@
 import type { MetricsRegistry, Sql } from '@impact-hub/core';
 import { createGroupCommit, inboxLimits, type GroupCommit, type GroupCommitLimits } from './group-commit.ts';
 import { createInboxMetrics, type InboxMetrics } from './inbox-metrics.ts';
-import type { AuthenticReceiptRow, StoredReceipt } from './receipt-row.ts';
+import { rowOverheadBytes, type AuthenticReceiptRow, type StoredReceipt } from './receipt-row.ts';
 import { createRejectedRecorder, type RejectedRecorder } from './record-rejected.ts';
 import { storeReceipts, storeRejected, wakeRelay } from './store-receipts.ts';
 import { createBatchWriter } from './write-batch.ts';
@@ -22,8 +22,6 @@ type Options = {
   limits?: Partial<GroupCommitLimits>;
 };
 
-/** Columns of a receipt beside its sealed bytes, roughly. */
-const rowOverheadBytes = 700;
 const minWakeIntervalMs = 20;
 
 /** At most one wake-up in flight, and not more often than the relay could use. */

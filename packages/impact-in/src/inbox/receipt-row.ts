@@ -36,5 +36,8 @@ export type StoredReceipt =
   /** The same event id with other bytes; stored beside the first one and not processed. */
   | { kind: 'conflict'; receiptId: string; originalId: string };
 
+/** Columns of a receipt beside its sealed bytes, roughly. */
+export const rowOverheadBytes = 700;
+
 /** The time inside a UUIDv7 in Unix milliseconds (RFC 9562 §5.7). */
 export const timeOfId = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);

@@ -11,7 +11,7 @@ import type { Verified } from '../verification/verify-webhook.ts';
 import { findSender } from './find-sender.ts';
 import { InboxUnavailable, UnstorableRow } from './inbox-errors.ts';
 import type { Inbox } from './open-inbox.ts';
-import type { AuthenticReceiptRow, ReceiptRow, StoredReceipt } from './receipt-row.ts';
+import { rowOverheadBytes, type AuthenticReceiptRow, type ReceiptRow, type StoredReceipt } from './receipt-row.ts';
 import { maxRejectedBodyBytes } from './record-rejected.ts';
 import { sealRequest } from './seal-request.ts';
 
@@ -105,9 +105,10 @@ const keepRejected = (
   arrivedAtMs: number,
 ): void => {
   const { ip, rawHeaders } = webhook.request;
-  if (!deps.inbox.rejected.admits(endpoint.id, ip)) return;
-  const base = rowOf(webhook, endpoint, arrivedAtMs);
   const body = webhook.body.subarray(0, maxRejectedBodyBytes);
+  const bytes = rawHeaders.reduce((sum, text) => sum + text.length, body.length + rowOverheadBytes);
+  if (!deps.inbox.rejected.admits(endpoint.id, ip, bytes)) return;
+  const base = rowOf(webhook, endpoint, arrivedAtMs);
   deps.inbox.rejected.record({
     ...base,
     reason,

@@ -1,8 +1,10 @@
+import { addressBlock } from './address-block.ts';
 import type { ReceiptRow } from './receipt-row.ts';
+import { createBudgets } from './refilling-budgets.ts';
 
 export type RejectedRecorder = {
-  /** Whether one more rejected request of this endpoint and address is to be kept. Ask before sealing it. */
-  admits(endpointId: string, ip: string): boolean;
+  /** Whether one more rejected request of this endpoint and address is to be kept. Ask before sealing its bytes. */
+  admits(endpointId: string, ip: string, bytes: number): boolean;
   /** Takes a rejected receipt and returns at once; it is stored when there is time. */
   record(row: ReceiptRow): void;
   /** Stores what is left. */
@@ -15,15 +17,20 @@ type Options = {
   /** True while good traffic waits: rejected receipts then wait as well. */
   isBusy(): boolean;
   onDropped(count: number): void;
+  limits?: Partial<typeof rejectedLimits>;
 };
 
 /** The signature explanation needs the beginning of a body; an attacker may not fill the disk with the rest. */
 export const maxRejectedBodyBytes = 16_384;
 
-/** Per endpoint and address: a burst of 20, then one in ten seconds. */
+/** Bytes that refused requests may add to the disk, whoever sends them; as much again can come in the first hour. */
+export const rejectedLimits = { bytesPerHourOfEndpoint: 4 * 1_048_576, bytesPerHour: 32 * 1_048_576 };
+
+/** Per endpoint and block of addresses: a burst of 20, then one in ten seconds. */
 const burst = 20;
-const refillPerMs = 1 / 10_000;
-const maxBuckets = 10_000;
+const refillRowsPerMs = 1 / 10_000;
+const hourMs = 3_600_000;
+const maxOwners = 10_000;
 const maxQueued = 512;
 const rowsPerFlush = 64;
 const flushIntervalMs = 250;
@@ -33,22 +40,31 @@ const flushIntervalMs = 250;
  * and only while no authentic receipt waits: a flood of forgeries costs its own rows and nothing else.
  */
 export const createRejectedRecorder = (options: Options): RejectedRecorder => {
-  const buckets = new Map<string, { tokens: number; atMs: number }>();
+  const limits = { ...rejectedLimits, ...options.limits };
+  const { nowMs } = options;
   let queue: ReceiptRow[] = [];
   let flushing: Promise<void> | undefined;
 
-  const admits = (endpointId: string, ip: string): boolean => {
-    const key = `${endpointId} ${ip}`;
-    const nowMs = options.nowMs();
-    const bucket = buckets.get(key) ?? { tokens: burst, atMs: nowMs };
-    const tokens = Math.min(burst, bucket.tokens + (nowMs - bucket.atMs) * refillPerMs);
-    const admitted = tokens >= 1 && queue.length < maxQueued;
-    // Re-inserted, so that the map's order is that of the last use and the first entry the one to forget.
-    buckets.delete(key);
-    buckets.set(key, { tokens: admitted ? tokens - 1 : tokens, atMs: nowMs });
-    if (buckets.size > maxBuckets) buckets.delete(buckets.keys().next().value ?? '');
-    if (!admitted) options.onDropped(1);
-    return admitted;
+  const ofSender = createBudgets({ capacity: burst, refillPerMs: refillRowsPerMs, maxOwners, nowMs });
+  const hourly = (capacity: number) => createBudgets({ capacity, refillPerMs: capacity / hourMs, maxOwners, nowMs });
+  const ofEndpoint = hourly(limits.bytesPerHourOfEndpoint);
+  const ofProcess = hourly(limits.bytesPerHour);
+
+  const admits = (endpointId: string, ip: string, bytes: number): boolean => {
+    const sender = `${endpointId} ${addressBlock(ip)}`;
+    const admitted =
+      queue.length < maxQueued &&
+      ofSender.left(sender) >= 1 &&
+      ofEndpoint.left(endpointId) >= bytes &&
+      ofProcess.left('') >= bytes;
+    if (!admitted) {
+      options.onDropped(1);
+      return false;
+    }
+    ofSender.spend(sender, 1);
+    ofEndpoint.spend(endpointId, bytes);
+    ofProcess.spend('', bytes);
+    return true;
   };
 
   const flush = async (): Promise<void> => {
