@@ -51,11 +51,22 @@ export const createJobMetrics = (registry: Registry): JobMetrics => {
   };
 };
 
-/** Jobs by state and the age of the oldest one that is due, read from Postgres at scrape time. */
-export const registerJobBacklog = (
-  registry: Registry,
-  read: () => Promise<{ state: string; count: number; oldestDueSeconds: number }[]>,
-): void => {
+const backlogReadTimeoutMs = 1_000;
+
+type Backlog = readonly { state: string; count: number; oldestDueSeconds: number }[];
+
+/**
+ * Jobs by state and the age of the oldest one that is due, read from Postgres at scrape time. When Postgres does not
+ * answer in time the two figures are left out, so that all others are still there just when they are needed.
+ */
+export const registerJobBacklog = (registry: Registry, read: () => Promise<Backlog>): void => {
+  const readInTime = async (): Promise<Backlog | undefined> => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, backlogReadTimeoutMs, undefined);
+    });
+    return Promise.race([read().catch(() => undefined), late]).finally(() => clearTimeout(timer));
+  };
   const age = new Gauge({
     name: 'jobs_oldest_due_seconds',
     help: 'Age of the oldest job that is due and unfinished.',
@@ -67,8 +78,13 @@ export const registerJobBacklog = (
     labelNames: ['state'],
     registers: [registry],
     async collect() {
-      const rows = await read();
+      const rows = await readInTime();
       this.reset();
+      age.reset();
+      if (rows === undefined) {
+        age.set(Number.NaN);
+        return;
+      }
       for (const row of rows) this.set({ state: row.state }, row.count);
       age.set(Math.max(0, ...rows.filter((row) => row.state !== 'dead').map((row) => row.oldestDueSeconds)));
     },
