@@ -67,10 +67,17 @@ export const registerJobBacklog = (registry: Registry, read: () => Promise<Backl
     });
     return Promise.race([read().catch(() => undefined), late]).finally(() => clearTimeout(timer));
   };
-  const age = new Gauge({
+  // Both figures of one scrape come from one read.
+  let reading: Promise<Backlog | undefined> | undefined;
+  const backlog = (): Promise<Backlog | undefined> => (reading ??= readInTime().finally(() => (reading = undefined)));
+  new Gauge({
     name: 'jobs_oldest_due_seconds',
-    help: 'Age of the oldest job that is due and unfinished.',
+    help: 'Age of the oldest job that is due and unfinished; NaN when the database does not answer.',
     registers: [registry],
+    async collect() {
+      const live = (await backlog())?.filter((row) => row.state !== 'dead');
+      this.set(live === undefined ? Number.NaN : Math.max(0, ...live.map((row) => row.oldestDueSeconds)));
+    },
   });
   new Gauge({
     name: 'jobs_backlog',
@@ -78,15 +85,8 @@ export const registerJobBacklog = (registry: Registry, read: () => Promise<Backl
     labelNames: ['state'],
     registers: [registry],
     async collect() {
-      const rows = await readInTime();
       this.reset();
-      age.reset();
-      if (rows === undefined) {
-        age.set(Number.NaN);
-        return;
-      }
-      for (const row of rows) this.set({ state: row.state }, row.count);
-      age.set(Math.max(0, ...rows.filter((row) => row.state !== 'dead').map((row) => row.oldestDueSeconds)));
+      for (const row of (await backlog()) ?? []) this.set({ state: row.state }, row.count);
     },
   });
 };
