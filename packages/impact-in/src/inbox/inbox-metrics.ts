@@ -18,6 +18,7 @@ export type InboxMetrics = {
   /** Endpoints of more than one company claim the account a webhook names. */
   contested(partner: string): void;
   rejectedNotStored(count: number): void;
+  repeatsNotStored(count: number): void;
   flushed(rows: number, durationMs: number): void;
 };
 
@@ -60,6 +61,11 @@ export const createInboxMetrics = (
     help: 'Rejected webhooks beyond the cap, counted but not stored.',
     registers,
   });
+  const repeatsNotStored = new Counter({
+    name: 'impact_in_repeats_not_stored_total',
+    help: 'Authentic webhooks sent again beyond the cap, answered but not stored again.',
+    registers,
+  });
   const flushRows = new Histogram({
     name: 'impact_in_inbox_flush_rows',
     help: 'Receipts per commit.',
@@ -93,6 +99,7 @@ export const createInboxMetrics = (
     rejected: (partner, reason) => rejections.inc({ partner, reason }),
     contested: (partner) => contested.inc({ partner }),
     rejectedNotStored: (count) => notStored.inc(count),
+    repeatsNotStored: (count) => repeatsNotStored.inc(count),
     flushed: (rows, durationMs) => {
       flushRows.observe(rows);
       flushSeconds.observe(durationMs / 1_000);

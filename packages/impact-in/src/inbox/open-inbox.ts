@@ -3,6 +3,7 @@ import { createGroupCommit, inboxLimits, type GroupCommit, type GroupCommitLimit
 import { createInboxMetrics, type InboxMetrics } from './inbox-metrics.ts';
 import { rowOverheadBytes, type AuthenticReceiptRow, type StoredReceipt } from './receipt-row.ts';
 import { createRejectedRecorder, type RejectedRecorder } from './record-rejected.ts';
+import { createRepeatCap } from './repeat-cap.ts';
 import { storeReceipts, storeRejected, wakeRelay } from './store-receipts.ts';
 import { createBatchWriter } from './write-batch.ts';
 
@@ -49,9 +50,11 @@ export const openInbox = async (options: Options): Promise<Inbox> => {
   const { sql, onError } = options;
   const limits = { ...inboxLimits, ...options.limits };
   const wake = createWaker(options);
+  const metrics = createInboxMetrics(options.registry, () => commits.waiting());
+  const repeats = createRepeatCap({ nowMs: () => performance.now(), onNotStored: metrics.repeatsNotStored });
   const write = createBatchWriter<AuthenticReceiptRow, StoredReceipt>({
     store: async (rows) => {
-      const stored = await storeReceipts(sql, rows);
+      const stored = await storeReceipts(sql, rows, repeats);
       if (stored.some(({ kind }) => kind !== 'duplicate')) wake();
       return stored;
     },
@@ -60,7 +63,6 @@ export const openInbox = async (options: Options): Promise<Inbox> => {
     patienceMs: limits.deadlineMs * 0.9,
     onError,
   });
-  const metrics = createInboxMetrics(options.registry, () => commits.waiting());
   const commits = createGroupCommit<AuthenticReceiptRow, StoredReceipt>({
     write,
     bytesOf: (row) => row.sealed.length + rowOverheadBytes,

@@ -1,4 +1,5 @@
 import { jobChannel, type Sql } from '@impact-hub/core';
+import type { RepeatCap } from './repeat-cap.ts';
 import { timeOfId, type AuthenticReceiptRow, type ReceiptRow, type StoredReceipt } from './receipt-row.ts';
 
 /** Names of the jobs; the inbox writes them without importing what they do. */
@@ -134,6 +135,28 @@ const storeRepeated = async (sql: Sql, known: readonly Known[]): Promise<void> =
   await sql.unsafe(storeRepeatedSql, parameters, { prepare: true });
 };
 
+const repeatKey = (row: AuthenticReceiptRow): string =>
+  `${row.endpointId} ${row.dedupeKey.toString('base64')} ${row.bodySha256.toString('base64')}`;
+
+/** @returns for each receipt beyond the cap, the stored one with the same bytes */
+const storeRepeatedWithinCap = async (
+  sql: Sql,
+  known: readonly Known[],
+  cap: RepeatCap | undefined,
+): Promise<ReadonlyMap<string, string>> => {
+  const batch = cap?.begin();
+  const instead = new Map<string, string>();
+  const within = known.filter(({ row }) => {
+    const admission = batch?.admit(repeatKey(row), row.id);
+    if (admission?.stored !== false) return true;
+    instead.set(row.id, admission.insteadOf);
+    return false;
+  });
+  await storeRepeated(sql, within);
+  batch?.committed();
+  return instead;
+};
+
 /**
  * Stores authentic receipts durably and says of each whether it is new. The dedupe rows, receipts and jobs of the new
  * ones are one statement, hence one transaction; repeated events are looked up and recorded by two more, after the
@@ -141,8 +164,13 @@ const storeRepeated = async (sql: Sql, known: readonly Known[]): Promise<void> =
  * is harmless: a row that finds itself already stored is new.
  *
  * @param sql a pool of the system role
+ * @param cap bounds how often the same bytes are recorded again; without it, each time
  */
-export const storeReceipts = async (sql: Sql, rows: readonly AuthenticReceiptRow[]): Promise<StoredReceipt[]> => {
+export const storeReceipts = async (
+  sql: Sql,
+  rows: readonly AuthenticReceiptRow[],
+  cap?: RepeatCap,
+): Promise<StoredReceipt[]> => {
   const sorted = [...rows].sort(byKey);
   const parameters = encode(
     sorted,
@@ -162,16 +190,17 @@ export const storeReceipts = async (sql: Sql, rows: readonly AuthenticReceiptRow
     sql,
     sorted.filter((row) => !fresh.has(row.id)),
   );
-  await storeRepeated(
+  const instead = await storeRepeatedWithinCap(
     sql,
     known.filter(({ row, receiptId }) => receiptId !== row.id),
+    cap,
   );
   const knownById = new Map(known.map((entry) => [entry.row.id, entry]));
   return rows.map((row): StoredReceipt => {
     const entry = knownById.get(row.id);
     if (entry === undefined || entry.receiptId === row.id) return { kind: 'new', receiptId: row.id };
     if (entry.sameBytes) return { kind: 'duplicate', receiptId: entry.receiptId };
-    return { kind: 'conflict', receiptId: row.id, originalId: entry.receiptId };
+    return { kind: 'conflict', receiptId: instead.get(row.id) ?? row.id, originalId: entry.receiptId };
   });
 };
 
