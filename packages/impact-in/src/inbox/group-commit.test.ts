@@ -40,6 +40,25 @@ describe('group commit', () => {
     expect(batches.flat()).toHaveLength(200);
   });
 
+  test('rows wait for a flush under way, and gather for the next one', async () => {
+    const { commits, batches } = open({}, () => pause(5));
+    const first = commits.submit({ n: 0 });
+    await pause(1);
+    await Promise.all([first, ...rows(20).map((row) => commits.submit(row))]);
+    expect(batches.map((batch) => batch.length)).toEqual([1, 20]);
+  });
+
+  test('a flush that is late stops nobody: the next one starts beside it', async () => {
+    let flushes = 0;
+    const { commits } = open({ flushIsLateAfterMs: 20 }, () => pause((flushes += 1) === 1 ? 2_000 : 1));
+    const slow = commits.submit({ n: 0 });
+    await pause(1);
+    const queued = commits.submit({ n: 1 });
+    const outcome = await Promise.race([queued, slow.then(() => 'the slow one came first')]);
+    expect(outcome).toBe(1);
+    await slow;
+  });
+
   test('a row larger than a flush may be goes alone', async () => {
     const { commits, batches } = open({ bytesPerFlush: 50 });
     await Promise.all([commits.submit({ n: 1, bytes: 500 }), commits.submit({ n: 2 })]);
