@@ -189,6 +189,15 @@ describe('authentication', () => {
     expect(
       (await sendSigned(hub, benevity, Buffer.from('x'), { headers: { 'content-encoding': 'gzip' } })).statusCode,
     ).toBe(415);
+    for (const [coding, status] of [
+      ['gzip, chunked', 415],
+      ['gzip', 415],
+      ['Chunked', 200],
+    ] as const) {
+      const headers = { 'transfer-encoding': coding };
+      const answer = await sendSigned(hub, benevity, eventOf('benevity', `coded ${coding}`).body, { headers });
+      expect([coding, answer.statusCode]).toEqual([coding, status]);
+    }
     expect((await sendSigned(hub, benevity, Buffer.alloc(262_145, 'x'))).statusCode).toBe(413);
     expect((await sendSigned(hub, benevity, Buffer.alloc(1_100_000, 'x'))).statusCode).toBe(413);
     expect(
@@ -266,6 +275,17 @@ describe('the partner simulators against the real receiver', () => {
     });
     expect([answer.statusCode, answer.json()]).toEqual([401, { error: 'invalid_client' }]);
   });
+});
+
+test('the time to an answer is measured by partner and outcome', async () => {
+  const event = eventOf('benevity', 'measured');
+  await sendSigned(hub, benevity, event.body, { secret: 'wrong' });
+  await sendSigned(hub, benevity, event.body);
+  const metrics = await hub.metrics.metrics();
+  for (const outcome of ['accepted', 'rejected'])
+    expect(metrics).toMatch(
+      new RegExp(`impact_in_delivery_duration_seconds_count{partner="benevity",outcome="${outcome}"} [1-9]`),
+    );
 });
 
 test('health tells per partner whether an active endpoint exists, and nothing else', async () => {

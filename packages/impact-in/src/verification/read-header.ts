@@ -22,8 +22,15 @@ export const readHeader = (rawHeaders: readonly string[], name: string): HeaderR
   return value.length > maxHeaderCharacters ? { value: null, fault: 'header_too_long' } : { value };
 };
 
-/** Whether the body may differ from the bytes that were signed. Only an absent or `identity` encoding is safe. */
-export const isEncoded = (rawHeaders: readonly string[]): boolean => {
-  const encoding = readHeader(rawHeaders, 'content-encoding');
-  return encoding.value === null ? encoding.fault !== 'absent' : encoding.value.trim().toLowerCase() !== 'identity';
+/** Whether a header is there with any other value than the harmless one. */
+const saysOther = (rawHeaders: readonly string[], name: string, harmless: string): boolean => {
+  const header = readHeader(rawHeaders, name);
+  return header.value === null ? header.fault !== 'absent' : header.value.trim().toLowerCase() !== harmless;
 };
+
+/**
+ * Whether the body may differ from the bytes that were signed. Safe are an absent or `identity` content encoding, and
+ * an absent or `chunked` transfer coding: Node undoes the chunks only (RFC 9112 §6.1 and §7).
+ */
+export const isEncoded = (rawHeaders: readonly string[]): boolean =>
+  saysOther(rawHeaders, 'content-encoding', 'identity') || saysOther(rawHeaders, 'transfer-encoding', 'chunked');
