@@ -21,6 +21,7 @@ const [command, args] =
           ...plans[task],
           '--output-logs=full',
           '--log-order=stream',
+          '--log-prefix=none',
           '--concurrency=2',
           '--continue=dependencies-successful',
         ],
