@@ -3,3 +3,4 @@ export * from './stores.ts';
 export * from './test-database.ts';
 export * from './test-redis.ts';
 export * from './test-server.ts';
+export * from './test-warehouse.ts';
