@@ -18,6 +18,9 @@ test('tables, inserts and aggregates work as on a server, through the same clien
     ],
     format: 'JSONEachRow',
   });
-  const answer = await client.query({ query: 'SELECT toUInt32(count()) AS n, max(id) AS last FROM t', format: 'JSONEachRow' });
+  const answer = await client.query({
+    query: 'SELECT toUInt32(count()) AS n, max(id) AS last FROM t',
+    format: 'JSONEachRow',
+  });
   expect(await answer.json()).toEqual([{ n: 2, last: 2 }]);
 });
