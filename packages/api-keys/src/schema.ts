@@ -1,4 +1,4 @@
-import { pageQuery } from '@impact-hub/core';
+import { pageQuery, timestampInput } from '@impact-hub/core';
 import { z } from 'zod';
 import { isIpRange } from './ip-allow-list.ts';
 
@@ -29,9 +29,6 @@ const environment = z.enum(['live', 'test']);
 const scope = z.string().regex(/^[a-z_]+(?::[a-z_]+)?$/, 'Must be a scope such as `deliveries:read`.');
 const apiKeyStatuses = ['active', 'disabled', 'expired', 'revoked'] as const;
 
-/** Well within what Postgres, ISO 8601 with four digits, and readers of either can hold. */
-const expiryBeforeYear = 2_200;
-
 export const createBody = z.strictObject({
   name: line(100).describe('What the key is for.'),
   environment,
@@ -41,12 +38,7 @@ export const createBody = z.strictObject({
     .max(100)
     .transform((scopes) => [...new Set(scopes)].sort()),
   rateLimitPerMinute: z.int().min(1).max(10_000_000).default(60).describe('Requests per minute; default 60.'),
-  expiresAt: z.iso
-    .datetime({ offset: true, error: 'Must be a time such as 2027-01-31T00:00:00Z.' })
-    .transform((text) => new Date(text))
-    .refine((at) => at.getUTCFullYear() < expiryBeforeYear, `Must be before the year ${expiryBeforeYear}.`)
-    .optional()
-    .describe('The key stops working at this time; left out, it never does.'),
+  expiresAt: timestampInput.optional().describe('The key stops working at this time; left out, it never does.'),
   allowedIps: z
     .array(z.string().max(50).refine(isIpRange, 'Must be an IPv4 or IPv6 address or CIDR range.'))
     .max(100)

@@ -1,4 +1,4 @@
-import { pageQuery } from '@impact-hub/core';
+import { pageQuery, timestampInput } from '@impact-hub/core';
 import { z } from 'zod';
 import { auditActorKinds, auditCategories, auditResults, auditSeverities } from './audit-event.ts';
 import { maxSearchTextLength } from './search-text.ts';
@@ -12,16 +12,6 @@ const searchText = z
 const oneOf = <const V extends readonly [string, ...string[]]>(values: V) =>
   z.enum(values, `Use one of: ${values.join(', ')}.`);
 
-/** Postgres knows no year 0, and a year before the hub existed is a mistake. */
-const earliest = new Date('1970-01-01T00:00:00Z');
-/** Beyond the year 9999 JavaScript writes six digits, which Postgres refuses. */
-const latest = new Date('2199-12-31T23:59:59Z');
-
-const instant = z.iso
-  .datetime({ offset: true, error: 'Use an ISO 8601 time with a zone, such as 2026-01-31T23:00:00Z.' })
-  .transform((text) => new Date(text))
-  .pipe(z.date().min(earliest, 'Use a time after 1970.').max(latest, 'Use a time before the year 2200.'));
-
 export const eventFilter = {
   type: searchText.optional().describe('Exact event type, e.g. `api_key.created`.'),
   category: oneOf(auditCategories).optional(),
@@ -31,8 +21,8 @@ export const eventFilter = {
   resourceType: searchText.optional(),
   resourceId: searchText.optional(),
   requestId: searchText.optional(),
-  from: instant.optional().describe('Events at or after this time.'),
-  to: instant.optional().describe('Events before this time.'),
+  from: timestampInput.optional().describe('Events at or after this time.'),
+  to: timestampInput.optional().describe('Events before this time.'),
 };
 
 export const listEventsQuery = z.strictObject({ ...eventFilter, ...pageQuery });

@@ -22,6 +22,7 @@ export { runJob, type JobOutcome } from './jobs/run-job.ts';
 export type { AccessPolicy } from './http/access-policy.ts';
 export * from './http/build-http-server.ts';
 export * from './http/keyset-page.ts';
+export { timestampInput } from './http/timestamp-input.ts';
 export { buildOpenApi } from './http/openapi.ts';
 export { principalOf } from './http/register-route.ts';
 export * from './lifecycle/leader-election.ts';

@@ -1,4 +1,4 @@
-import { pageQuery } from '@impact-hub/core';
+import { pageQuery, timestampInput } from '@impact-hub/core';
 import { z } from 'zod';
 import { partnerName } from '../endpoints/schema.ts';
 import { deliveryOutcomes, deliveryStatuses, receiptOutcomes } from '../tables.ts';
@@ -6,13 +6,6 @@ import { deliveryOutcomes, deliveryStatuses, receiptOutcomes } from '../tables.t
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` });
 
-const moment = z.iso
-  .datetime({ offset: true, error: 'must be an ISO 8601 date and time with an offset or Z' })
-  .transform((text) => new Date(text))
-  .refine(
-    (at) => at.getUTCFullYear() >= 1970 && at.getUTCFullYear() < 2200,
-    'must lie between the years 1970 and 2200',
-  );
 const searchText = z
   .string()
   .min(1, 'must not be empty')
@@ -25,8 +18,8 @@ const common = {
   endpointId: z.uuid('must be the id of an endpoint').optional(),
   eventId: searchText.optional().describe("The partner's id of the event."),
   correlationId: searchText.optional().describe('What the event reports on, such as a transaction id.'),
-  from: moment.optional().describe('Received at or after.'),
-  to: moment.optional().describe('Received before.'),
+  from: timestampInput.optional().describe('Received at or after.'),
+  to: timestampInput.optional().describe('Received before.'),
 };
 
 export const deliveryListQuery = z.strictObject({
@@ -36,8 +29,8 @@ export const deliveryListQuery = z.strictObject({
 });
 export const receiptListQuery = z.strictObject({ ...common, outcome: oneOf(receiptOutcomes).optional() });
 export const statsQuery = z.strictObject({
-  from: moment.optional().describe('Default: 24 hours before `to`.'),
-  to: moment.optional().describe('Default: now.'),
+  from: timestampInput.optional().describe('Default: 24 hours before `to`.'),
+  to: timestampInput.optional().describe('Default: now.'),
 });
 export const deliveryParams = z.strictObject({ id: z.uuid('must be the id of a delivery') });
 export const receiptParams = z.strictObject({ id: z.uuid('must be the id of a receipt') });
