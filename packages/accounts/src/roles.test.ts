@@ -15,7 +15,14 @@ const catalogue = {
 };
 const companyId = '0192f000-0000-7000-8000-000000000000';
 const key = (scopes: readonly string[]) =>
-  ({ kind: 'api_key', keyId: 'k', companyId, environment: 'live', scopes: new Set(scopes) }) as const;
+  ({
+    kind: 'api_key',
+    keyId: 'k',
+    companyId,
+    environment: 'live',
+    scopes: new Set(scopes),
+    rateLimitPerMinute: 60,
+  }) as const;
 
 describe('roles', () => {
   it('hold exactly these scopes', () => {

@@ -22,7 +22,7 @@ const callerOf = (
   scopes = Object.keys(testCatalogue),
   environment: 'live' | 'test' = 'live',
   keyId = 'callercaller',
-) => ({ kind: 'api_key', keyId, companyId, environment, scopes: new Set(scopes) }) as const;
+) => ({ kind: 'api_key', keyId, companyId, environment, scopes: new Set(scopes), rateLimitPerMinute: 60 }) as const;
 
 const insertCaller = (keyId: string, companyId: string, allowedIps: string[] = [], expiresAt: Date | null = null) =>
   database.owner`

@@ -21,6 +21,7 @@ export { retryDelayMs } from './jobs/retry-delay.ts';
 export { runJob, type JobOutcome } from './jobs/run-job.ts';
 export type { AccessPolicy } from './http/access-policy.ts';
 export * from './http/build-http-server.ts';
+export * from './http/edge.ts';
 export * from './http/keyset-page.ts';
 export { timestampInput } from './http/timestamp-input.ts';
 export { buildOpenApi } from './http/openapi.ts';

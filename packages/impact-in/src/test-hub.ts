@@ -35,6 +35,7 @@ const authorize: AccessPolicy = (request): CompanyPrincipal => ({
   companyId: String(request.headers['x-test-company']),
   environment: 'live',
   scopes: new Set(['deliveries:read', 'endpoints:read', 'endpoints:manage']),
+  rateLimitPerMinute: 1_000_000,
 });
 
 type Options = Partial<ImpactInOptions> & { makeIngestSql?(systemUrl: string): Promise<Sql> };

@@ -18,6 +18,7 @@ export const keyPrincipal = (companyId: string, scopes: readonly string[]): Comp
   companyId,
   environment: 'test',
   scopes: new Set(scopes),
+  rateLimitPerMinute: 1_000_000,
 });
 
 /**

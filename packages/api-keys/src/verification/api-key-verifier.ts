@@ -11,7 +11,7 @@ import { readStoredKey, type StoredKey } from './read-stored-key.ts';
 import { createUsageRecorder, type Usage } from './usage-recorder.ts';
 import { createVerificationMetrics, type RefusalReason } from './verification-metrics.ts';
 
-type AcceptedKey = { valid: true; principal: ApiKeyPrincipal; apiKeyId: string; rateLimitPerMinute: number };
+type AcceptedKey = { valid: true; principal: ApiKeyPrincipal; apiKeyId: string };
 type RefusedKey = { valid: false; reason: RefusalReason; retryAfterSeconds?: number };
 export type VerifyResult = AcceptedKey | RefusedKey;
 
@@ -50,13 +50,13 @@ const acceptedOf = (key: StoredKey): AcceptedKey =>
   Object.freeze({
     valid: true,
     apiKeyId: key.id,
-    rateLimitPerMinute: key.rateLimitPerMinute,
     principal: Object.freeze({
       kind: 'api_key',
       keyId: key.keyId,
       companyId: key.companyId,
       environment: key.environment,
       scopes: new Set(key.scopes),
+      rateLimitPerMinute: key.rateLimitPerMinute,
     }),
   });
 

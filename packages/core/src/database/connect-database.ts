@@ -1,6 +1,7 @@
 import type { Sql } from 'postgres';
+import { createAmbientTransaction } from './ambient-transaction.ts';
 import { createClient } from './postgres-driver.ts';
-import { inCompanyTransaction, inSystemTransaction, type Tx } from './transaction.ts';
+import { inCompanyTransaction, inSavepoint, inSystemTransaction, type Tx } from './transaction.ts';
 
 export type { Sql };
 
@@ -12,6 +13,11 @@ export type Database = {
   company<T>(companyId: string, work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Transaction as the system role: only for work that has no company yet (relay, key lookup, sign-in, ingest). */
   system<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` so that every `company` (or, for a transaction of the system, `system`) call inside it joins `tx` as a
+   * savepoint instead of committing by itself. Of what `work` does, only that is undone with `tx`.
+   */
+  joining<T>(tx: Tx, work: () => Promise<T>): Promise<T>;
   /** Single statements as the system role, outside a transaction. */
   systemSql: Sql;
   close(): Promise<void>;
@@ -63,9 +69,11 @@ export const connectDatabase = (options: DatabaseOptions): Database => {
   };
   const runtime = connectSql(options.runtimeUrl, { ...shared, applicationName: 'hub-runtime' });
   const system = connectSql(options.systemUrl, { ...shared, applicationName: 'hub-system' });
+  const ambient = createAmbientTransaction(inSavepoint);
   return {
-    company: (companyId, work) => inCompanyTransaction(runtime, companyId, work),
-    system: (work) => inSystemTransaction(system, work),
+    company: (companyId, work) => ambient.join(companyId, work) ?? inCompanyTransaction(runtime, companyId, work),
+    system: (work) => ambient.join(null, work) ?? inSystemTransaction(system, work),
+    joining: ambient.within,
     systemSql: system,
     close: async () => {
       await Promise.all([runtime.end({ timeout: 5 }), system.end({ timeout: 5 })]);

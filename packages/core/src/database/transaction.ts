@@ -49,3 +49,7 @@ export const inCompanyTransaction = async <T>(
 /** Runs `work` in a transaction of the system role, which sees the tables granted to it across companies. */
 export const inSystemTransaction = async <T>(system: Sql, work: (tx: Tx) => Promise<T>): Promise<T> =>
   (await system.begin(async (sql) => work(asTx(sql, null)))) as T;
+
+/** Runs `work` in a savepoint of `tx`: when it throws, only what it did is undone. */
+export const inSavepoint = async <T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> =>
+  (await tx.sql.savepoint(async (sql) => work(asTx(sql, tx.companyId)))) as T;

@@ -8,6 +8,8 @@ import type { HttpMetrics } from '../telemetry/metrics.ts';
 import { currentTraceparent } from '../telemetry/tracing.ts';
 import type { AccessPolicy } from './access-policy.ts';
 import { answerUnparsable } from './answer-unparsable.ts';
+import type { Edge } from './edge.ts';
+import { refuseOtherMethods } from './refuse-other-methods.ts';
 import { principalOf, registerRoute } from './register-route.ts';
 import { problemBody, problemMediaType, toProblem } from './render-problem.ts';
 import { logFieldsOf } from './request-info.ts';
@@ -15,6 +17,8 @@ import { logFieldsOf } from './request-info.ts';
 export type HttpServerOptions = {
   modules: readonly BoundModule[];
   authorize: AccessPolicy;
+  /** Limits, idempotency and caching around the routes; none by default. */
+  edge?: Edge;
   log: Logger;
   metrics: HttpMetrics;
   /** Addresses or ranges of proxies whose `X-Forwarded-For` is believed; none by default. */
@@ -78,6 +82,8 @@ const apiHeaders = {
 
 /** Builds the server over the modules' route tables. Not listening yet: tests use `inject`, the hub `listen`. */
 export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => {
+  const { authorize, edge = {} } = options;
+  const registration = { authorize, edge };
   const server = fastify({
     logger: false,
     genReqId: (raw) => {
@@ -109,6 +115,7 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
   });
   server.addHook('onResponse', (request, response, done) => {
     logRequest(options, request, response.statusCode, response.elapsedTime);
+    edge.finished?.(request, response, principalOf(request));
     done();
   });
   addErrorRendering(server);
@@ -116,7 +123,7 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
 
   const all = options.modules.flatMap(({ module, deps }) => module.routes.map((route) => ({ route, deps })));
   for (const { route, deps } of all.filter(({ route }) => route.rawBody !== true))
-    registerRoute(server, route, deps, options.authorize);
+    registerRoute(server, route, deps, registration);
   // Encapsulated, so that the byte parser reaches only the routes that verify bytes.
   void server.register(async (raw) => {
     // Fastify refuses a malformed content type before any parser sees it; what counts here are the bytes. The original
@@ -128,7 +135,11 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
     raw.removeAllContentTypeParsers();
     raw.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     for (const { route, deps } of all.filter(({ route }) => route.rawBody === true))
-      registerRoute(raw, route, deps, options.authorize);
+      registerRoute(raw, route, deps, registration);
   });
+  refuseOtherMethods(
+    server,
+    all.map(({ route }) => route),
+  );
   return server;
 };

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { notFound } from '../problem/core-problems.ts';
-import { environmentsOf, Reply, type Route } from '../module/define-route.ts';
+import { environmentsOf, Reply, reply, type Route } from '../module/define-route.ts';
 import { anonymous, type Principal } from '../module/principal.ts';
 import type { AccessPolicy } from './access-policy.ts';
+import type { Answer, Call, Edge } from './edge.ts';
 import { toJsonSchema } from './json-schema.ts';
 import { requestInfo } from './request-info.ts';
 import { validateInput } from './validate-input.ts';
@@ -21,33 +22,73 @@ const principals = new WeakMap<FastifyRequest, Principal>();
 /** The principal the access policy found for this request. */
 export const principalOf = (request: FastifyRequest): Principal => principals.get(request) ?? anonymous;
 
+type Registration = { authorize: AccessPolicy; edge: Edge };
+
+const jsonMediaType = 'application/json; charset=utf-8';
+
+const sendAnswer = (response: FastifyReply, answer: Answer): FastifyReply =>
+  response.status(answer.status).headers(answer.headers).send(answer.body);
+
+/** No promise for a principal that is known at once: it would cost more than checking a cached key. */
+const admitTo = (route: Route<unknown>, { authorize, edge }: Registration) => {
+  const environments = environmentsOf(route);
+  return (request: FastifyRequest, response: FastifyReply, done: (error?: Error) => void): void => {
+    const admit = (principal: Principal): void => {
+      principals.set(request, principal);
+      const limited = edge.limit?.(request, response, principal, route);
+      if (limited instanceof Promise) limited.then(() => done(), done);
+      else done();
+    };
+    try {
+      const principal = authorize(request, route.access, environments);
+      if (principal instanceof Promise) principal.then(admit).catch(done);
+      else admit(principal);
+    } catch (error) {
+      done(error as Error);
+    }
+  };
+};
+
 /** Adds one route of a module to the server: access, validation, handler and serialisation, all from its data. */
 export const registerRoute = (
   server: FastifyInstance,
   route: Route<unknown>,
   deps: unknown,
-  authorize: AccessPolicy,
+  registration: Registration,
 ): void => {
+  const { edge } = registration;
   const defaultStatus = Math.min(...Object.keys(route.output).map(Number));
   const isOpen = route.access === 'public' || route.access === 'signature';
-  const { input } = route;
-  const environments = environmentsOf(route);
 
-  const handler = async (request: FastifyRequest, response: FastifyReply): Promise<unknown> => {
-    const parsed = validateInput(input, { params: request.params, query: request.query, body: request.body });
-    if (route.rawBody === true) parsed.body = request.body ?? Buffer.alloc(0);
+  const run = async ({ request, principal, input }: Call): Promise<Reply> => {
     const result = await route.handler({
-      input: parsed as never,
-      principal: principalOf(request) as never,
+      input: input as never,
+      principal: principal as never,
       deps,
       request: requestInfo(request),
     });
     if (result === undefined && defaultStatus !== 204) throw notFound();
-    const isReply = result instanceof Reply;
-    response.status(isReply ? result.status : defaultStatus);
-    if (isReply) response.headers(result.headers);
+    return result instanceof Reply ? result : reply(defaultStatus, result);
+  };
+
+  const runToAnswer = async (call: Call): Promise<Answer> => {
+    const { status, body, headers } = await run(call);
+    const type = route.contentType ?? jsonMediaType;
+    if (body === undefined) return { status, headers, body: '' };
+    const text = route.contentType === undefined ? call.response.status(status).serialize(body) : (body as string);
+    return { status, headers: { ...headers, 'content-type': type }, body: String(text) };
+  };
+
+  const handler = async (request: FastifyRequest, response: FastifyReply): Promise<unknown> => {
+    const input = validateInput(route.input, { params: request.params, query: request.query, body: request.body });
+    if (route.rawBody === true) input.body = request.body ?? Buffer.alloc(0);
+    const call: Call = { request, response, route, principal: principalOf(request), input };
+    const around = edge.around?.(call);
+    if (around !== undefined) return sendAnswer(response, await around(() => runToAnswer(call)));
+    const { status, body, headers } = await run(call);
+    response.status(status).headers(headers);
     if (route.contentType !== undefined) response.type(route.contentType);
-    return isReply ? result.body : result;
+    return body;
   };
 
   server.route({
@@ -57,26 +98,7 @@ export const registerRoute = (
     ...(route.rawBody === true ? {} : { handlerTimeout: handlerTimeoutMs }),
     exposeHeadRoute: route.method === 'GET',
     schema: route.contentType === undefined ? { response: responseSchemas(route) } : {},
-    ...(isOpen
-      ? {}
-      : {
-          // No promise for a principal that is known at once: it would cost more than checking a cached key.
-          onRequest: (request: FastifyRequest, _response: FastifyReply, done: (error?: Error) => void): void => {
-            const admit = (principal: Principal): void => {
-              principals.set(request, principal);
-              done();
-            };
-            let principal: Principal | Promise<Principal>;
-            try {
-              principal = authorize(request, route.access, environments);
-            } catch (error) {
-              done(error as Error);
-              return;
-            }
-            if (principal instanceof Promise) principal.then(admit, done);
-            else admit(principal);
-          },
-        }),
+    ...(isOpen ? {} : { onRequest: admitTo(route, registration) }),
     handler,
   });
 };

@@ -54,6 +54,15 @@ export class Reply {
 export const reply = (status: number, body?: unknown, headers: Record<string, string | string[]> = {}): Reply =>
   new Reply(status, body, headers);
 
+export type RouteCache = {
+  /** How long an answer may be served, in seconds. */
+  ttlSeconds: number;
+  /** Who shares an answer: one caller with the same scopes (default), all callers of the company that hold the same scopes, or everybody. */
+  sharedBy?: 'caller' | 'company' | 'everybody';
+  /** Names that `invalidates` and operators refer to; they hold within the company unless everybody shares the answer. */
+  tags: readonly string[];
+};
+
 export type Route<D = never> = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Fastify path, e.g. `/api/v1/impact-in/deliveries/:id`. */
@@ -75,6 +84,16 @@ export type Route<D = never> = {
   bodyLimitBytes?: number;
   /** Response media type when it is not JSON (the handler then returns a string). */
   contentType?: string;
+  /**
+   * In whose transaction a change sent with an `Idempotency-Key` runs, together with its stored answer: that of the
+   * caller's company (default), or the system's for a handler that works in `db.system`. `none`: the header has no
+   * meaning here. See `idempotencyOf`.
+   */
+  idempotency?: 'company' | 'system' | 'none';
+  /** Lets answers of a GET be kept and served again; left out, every request runs the handler. */
+  cache?: RouteCache;
+  /** Tags of cached answers that a successful call of this route makes stale. */
+  invalidates?: readonly string[];
   handler(context: {
     input: { params: never; query: never; body: never };
     principal: never;
@@ -103,3 +122,11 @@ const liveOnly: readonly Environment[] = ['live'];
 /** The environments whose keys may call a route: everybody may read, a change is for live keys unless it says else. */
 export const environmentsOf = (route: Pick<Route, 'method' | 'environments'>): readonly Environment[] =>
   route.environments ?? (route.method === 'GET' ? both : liveOnly);
+
+/** In whose transaction an idempotent change runs; `none` for reads and for callers that belong to no company. */
+export const idempotencyOf = (
+  route: Pick<Route, 'method' | 'access' | 'idempotency'>,
+): NonNullable<Route['idempotency']> => {
+  if (route.method === 'GET' || route.access === 'public' || route.access === 'signature') return 'none';
+  return route.idempotency ?? 'company';
+};

@@ -10,6 +10,8 @@ export type ApiKeyPrincipal = {
   companyId: string;
   environment: 'live' | 'test';
   scopes: ReadonlySet<string>;
+  /** Requests this key may make in any minute. */
+  rateLimitPerMinute: number;
 };
 
 export type PersonPrincipal = {

@@ -60,6 +60,12 @@ export const notFound = defineProblem({
   title: 'There is nothing at this address',
   remedy: 'Check the address and the id; things of another company are reported as absent.',
 });
+export const methodNotAllowed = defineProblem({
+  code: 'request.method_not_allowed',
+  status: 405,
+  title: 'This address does not take this method',
+  remedy: 'Use one of the methods listed in `Allow`.',
+});
 export const conflict = defineProblem({
   code: 'request.conflict',
   status: 409,
