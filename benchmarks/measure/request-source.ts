@@ -5,6 +5,8 @@ import { httpRequest } from './http-request.ts';
 export type RequestSource =
   /** Complete requests, in turn and again from the beginning. */
   | { kind: 'repeated'; requests: Uint8Array[] }
+  /** Complete requests, each sent once: a load that has used them up ends. */
+  | { kind: 'once'; requests: Uint8Array[] }
   /** Each sent once: a load that has used them up ends. */
   | { kind: 'webhooks'; endpoints: WebhookTarget[]; count: number; bodyBytes: number; seed: string };
 
@@ -24,7 +26,8 @@ const webhook = (target: WebhookTarget, seed: string, bodyBytes: number): Buffer
 
 /** Makes the requests before the clock starts. */
 export const makeRequests = (source: RequestSource): { requests: Buffer[]; repeat: boolean } => {
-  if (source.kind === 'repeated') return { requests: source.requests.map((bytes) => Buffer.from(bytes)), repeat: true };
+  if (source.kind !== 'webhooks')
+    return { requests: source.requests.map((bytes) => Buffer.from(bytes)), repeat: source.kind === 'repeated' };
   const { endpoints, count, bodyBytes, seed } = source;
   const requests = Array.from({ length: count }, (_, index) => {
     const target = endpoints[index % endpoints.length];

@@ -14,6 +14,8 @@ export type Credentials = {
 export type BenchStores = {
   ownerUrl: string;
   postgresPid: number;
+  redisPid: number;
+  redisUrl: string;
   /** What a hub process needs to use these stores. */
   settings: Record<string, string>;
   credentials: Credentials;
@@ -42,6 +44,8 @@ export const startBenchStores = async (): Promise<BenchStores> => {
   return {
     ownerUrl,
     postgresPid: postgres.pid,
+    redisPid: redis.pid,
+    redisUrl: redis.url,
     settings,
     credentials: JSON.parse(await readFile(join(dataDir, 'credentials.json'), 'utf8')) as Credentials,
     stop: async () => {

@@ -17,6 +17,7 @@ export const serveUntilSignal = async (change: (hub: ComposedHub) => readonly Bo
   const server = buildHttpServer({
     modules: change(hub),
     authorize: hub.authorize,
+    edge: hub.edge,
     log,
     metrics: createHttpMetrics(hub.metrics),
   });

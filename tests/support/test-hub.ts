@@ -36,6 +36,7 @@ export const createTestHub = async () => {
   const server = buildHttpServer({
     modules: hub.modules,
     authorize: hub.authorize,
+    edge: hub.edge,
     log,
     metrics: createHttpMetrics(hub.metrics),
   });

@@ -10,6 +10,7 @@ import {
   startChangeFeed,
   systemClock,
   type BoundModule,
+  type Edge,
   type Logger,
   type ShutdownPhase,
 } from '@impact-hub/core';
@@ -89,7 +90,8 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   );
   routeTable.push(...modules.flatMap(({ module }) => module.routes));
   const authorize = createAccessPolicy({ apiKeys, accounts, publicUrl });
-  return { db, redis, metrics, clock, crypto, scopeCatalogue, impactIn, modules, systemModules, authorize };
+  const edge: Edge = {};
+  return { db, redis, metrics, clock, crypto, scopeCatalogue, impactIn, modules, systemModules, authorize, edge };
 };
 
 /**

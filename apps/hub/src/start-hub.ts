@@ -26,6 +26,7 @@ const startServing = async (hub: ComposedHub, { settings, target, log }: Options
   const server = buildHttpServer({
     modules,
     authorize: hub.authorize,
+    edge: hub.edge,
     log,
     metrics: createHttpMetrics(hub.metrics),
     trustProxy: settings.HUB_TRUST_PROXY,
