@@ -21,6 +21,8 @@ export const insertApiKey = async (tx: Tx, row: ApiKeyRow, keySha256: Buffer): P
     companyId: row.companyId,
     keySha256,
     createdAt: row.createdAt,
+    generation: 1,
+    callCount: 0,
   });
   await tx.orm.insert(apiKeyUsage).values({ apiKeyId: row.id, companyId: row.companyId, callCount: 0 });
 };

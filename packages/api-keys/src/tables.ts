@@ -34,6 +34,11 @@ export const apiKeySecret = pgTable('api_key_secret', {
   createdAt: instant('created_at').notNull(),
   firstUsedAt: instant('first_used_at'),
   expiresAt: instant('expires_at'),
+  generation: integer('generation').notNull(),
+  overlapSeconds: integer('overlap_seconds'),
+  callCount: bigint('call_count', { mode: 'number' }).notNull(),
+  lastUsedAt: instant('last_used_at'),
+  leakReportedAt: instant('leak_reported_at'),
 });
 
 export const apiKeyUsage = pgTable('api_key_usage', {
@@ -45,4 +50,6 @@ export const apiKeyUsage = pgTable('api_key_usage', {
 });
 
 export type ApiKeyRow = typeof apiKey.$inferSelect;
+/** A secret without its hash, which the runtime role cannot read. */
+export type ApiKeySecretRow = Omit<typeof apiKeySecret.$inferSelect, 'keySha256'>;
 export type ApiKeyUsageRow = typeof apiKeyUsage.$inferSelect;

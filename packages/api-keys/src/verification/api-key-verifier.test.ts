@@ -59,8 +59,8 @@ describe('accepting', () => {
     const oldEndsAt = new Date(clock.nowMs() + 60_000);
     await database.owner`update api_key_secret set expires_at = ${oldEndsAt} where api_key_id = ${id}`;
     await database.owner`
-      insert into api_key_secret (id, api_key_id, company_id, key_sha256, created_at)
-      values (gen_random_uuid(), ${id}, ${companyId}, ${Buffer.from(digestApiKey(next), 'base64')}, now())`;
+      insert into api_key_secret (id, api_key_id, company_id, key_sha256, created_at, generation)
+      values (gen_random_uuid(), ${id}, ${companyId}, ${Buffer.from(digestApiKey(next), 'base64')}, now(), 2)`;
     feed.tell(keyId);
     expect(await verifier.verify(key, ip)).toMatchObject({ valid: true });
     expect(await verifier.verify(next, ip)).toMatchObject({ valid: true });
