@@ -1,5 +1,4 @@
-import { coreProblems } from '@impact-hub/core';
-import { coversIpRange } from './ip-allow-list.ts';
+import { coreProblems, coversIpRange } from '@impact-hub/core';
 import type { CreateApiKeyInput } from './schema.ts';
 import type { ApiKeyRow } from './tables.ts';
 

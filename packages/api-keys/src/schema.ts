@@ -1,6 +1,5 @@
-import { pageQuery, timestampInput } from '@impact-hub/core';
+import { isIpRange, pageQuery, timestampInput } from '@impact-hub/core';
 import { z } from 'zod';
-import { isIpRange } from './ip-allow-list.ts';
 
 const controlCharacter = /\p{Cc}/u;
 /** Postgres stores neither NUL nor half a surrogate pair. */
@@ -40,7 +39,12 @@ export const createBody = z.strictObject({
   rateLimitPerMinute: z.int().min(1).max(10_000_000).default(60).describe('Requests per minute; default 60.'),
   expiresAt: timestampInput.optional().describe('The key stops working at this time; left out, it never does.'),
   allowedIps: z
-    .array(z.string().max(50).refine(isIpRange, 'Must be an IPv4 or IPv6 address or CIDR range.'))
+    .array(
+      z
+        .string()
+        .max(50)
+        .refine(isIpRange, 'Must be an IPv4 or IPv6 address, or a CIDR range written by its first address.'),
+    )
     .max(100)
     .default([])
     .describe('Addresses or CIDR ranges that may use the key; empty means everywhere.'),

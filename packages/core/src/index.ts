@@ -1,5 +1,10 @@
 export { systemClock, type Clock } from './clock.ts';
 export { newId } from './ids.ts';
+export { breakerOptionsSchema, type BreakerOptions } from './breaker/breaker-options.ts';
+export { BreakerOpenError, type CircuitState, type Permit } from './breaker/circuit.ts';
+export type { Breaker, BreakerView } from './breaker/create-breaker.ts';
+export * from './breaker/create-breakers.ts';
+export { isFailureStatus } from './breaker/judge-outcome.ts';
 export * from './module/define-job.ts';
 export * from './module/define-module.ts';
 export * from './module/define-route.ts';
@@ -32,4 +37,5 @@ export * from './lifecycle/shutdown.ts';
 export * from './telemetry/logger.ts';
 export { redactText } from './telemetry/redact.ts';
 export * from './telemetry/metrics.ts';
+export * from './net/ip-range.ts';
 export { currentTraceparent, inSpan } from './telemetry/tracing.ts';

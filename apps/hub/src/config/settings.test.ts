@@ -24,6 +24,8 @@ test.each([
     { HUB_TRUST_PROXY: '10.0.0.0/8, banana' },
     'HUB_TRUST_PROXY must be addresses or ranges such as 10.0.0.0/8, or loopback.',
   ],
+  [{ HUB_TRUST_PROXY: '0.0.0.0/0' }, 'HUB_TRUST_PROXY must be addresses or ranges such as 10.0.0.0/8, or loopback.'],
+  [{ HUB_TRUST_PROXY: '10.1.0.0/8' }, 'HUB_TRUST_PROXY must be addresses or ranges such as 10.0.0.0/8, or loopback.'],
   [{ HUB_METRICS_TOKEN: 'short' }, 'HUB_METRICS_TOKEN must have at least 16 characters.'],
   [
     { HUB_OIDC_ISSUER: 'https://id.example' },

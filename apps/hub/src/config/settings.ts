@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIpRange } from '@impact-hub/core';
 import { z } from 'zod';
 
 const url = (protocols: readonly string[]) =>
@@ -21,15 +21,9 @@ const integer = (min: number, max: number) =>
     .regex(/^\d{1,10}$/, { message: `must be a whole number from ${min} to ${max}` })
     .transform(Number)
     .refine((value) => value >= min && value <= max, { message: `must be a whole number from ${min} to ${max}` });
-/** What Fastify's `trustProxy` understands: an address, a range, or one of its names. */
-const isNetwork = (text: string): boolean => {
-  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
-  const [address = '', prefix] = text.split('/');
-  const family = isIP(address);
-  return (
-    family !== 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128)))
-  );
-};
+/** What Fastify's `trustProxy` understands: an address, a range (but not all addresses), or one of its names. */
+const isProxyRange = (text: string): boolean =>
+  ['loopback', 'linklocal', 'uniquelocal'].includes(text) || (isIpRange(text) && !text.endsWith('/0'));
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -51,7 +45,7 @@ export const settingsSchema = z.object({
     .default('info')
     .describe('Least severe log line that is written.'),
   HUB_TRUST_PROXY: list
-    .refine((parts) => parts.every(isNetwork), {
+    .refine((parts) => parts.every(isProxyRange), {
       message: 'must be addresses or ranges such as 10.0.0.0/8, or loopback',
     })
     .default([])

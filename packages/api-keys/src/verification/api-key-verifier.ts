@@ -1,6 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { ApiKeyPrincipal, ChangeFeed, Clock, Database, MetricsRegistry } from '@impact-hub/core';
-import { compileIpAllowList } from '../ip-allow-list.ts';
+import {
+  compileIpRanges,
+  type ApiKeyPrincipal,
+  type ChangeFeed,
+  type Clock,
+  type Database,
+  type MetricsRegistry,
+} from '@impact-hub/core';
 import { digestApiKey, environmentOf, inspectApiKey, keyIdOf } from '../key-format.ts';
 import { apiKeyTopic } from '../repository.ts';
 import { createDigestCache } from './digest-cache.ts';
@@ -36,6 +42,7 @@ type Known = {
   accepted: AcceptedKey;
   /** The earlier of the key's and the secret's expiry. */
   validUntilMs: number;
+  /** Null when every address may use the key. */
   allows: ((ip: string) => boolean) | null;
   usage: Usage;
 };
@@ -142,7 +149,7 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
     const entry: Known = {
       accepted: acceptedOf(judged.key),
       validUntilMs: judged.validUntilMs,
-      allows: compileIpAllowList(judged.key.allowedIps),
+      allows: judged.key.allowedIps.length === 0 ? null : compileIpRanges(judged.key.allowedIps),
       usage: usages.track(judged.key.id),
     };
     if (read.isFresh()) known.set(digest, keyId, entry);

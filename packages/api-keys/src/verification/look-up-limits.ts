@@ -1,4 +1,4 @@
-import { limitKeyOfIp } from '../ip-allow-list.ts';
+import { limitKeyOfIp } from '@impact-hub/core';
 import type { KeyIdDirectory } from './key-id-directory.ts';
 import { createMissLimiter } from './miss-limiter.ts';
 

@@ -1,4 +1,3 @@
-import type { BlockList } from 'node:net';
 import type { Sealer } from '@impact-hub/crypto';
 import type { Profile, PartnerName } from '../verification/profile.ts';
 import type { TokenSigningKey } from '../verification/token-key.ts';
@@ -20,7 +19,8 @@ export type Endpoint = {
   /** Whether a request has ever been proven with one of its secrets, as far as is written down. */
   hasMatched: boolean;
   bodyLimitBytes: number;
-  allowedNetworks: BlockList | null;
+  /** Null when anyone may send. */
+  allowsIp: ((ip: string) => boolean) | null;
   webhookSecrets: readonly HeldSecret[];
   clientSecrets: readonly HeldSecret[];
   tokenKeys: readonly TokenSigningKey[];

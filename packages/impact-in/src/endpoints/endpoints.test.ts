@@ -54,6 +54,7 @@ describe('endpoints over HTTP', () => {
     [{ partner: 'benevity', name: 'a\0b' }, '/body/name'],
     [{ partner: 'benevity', name: 'x', toleranceSeconds: 5 }, '/body/toleranceSeconds'],
     [{ partner: 'benevity', name: 'x', allowedNetworks: ['10.0.0.0/40'] }, '/body/allowedNetworks/0'],
+    [{ partner: 'benevity', name: 'x', allowedNetworks: ['10.0.0.1/8'] }, '/body/allowedNetworks/0'],
     [{ partner: 'benevity', name: 'x', secret: 'mine' }, '/body/secret'],
   ])('%j is refused naming %s', async (body, pointer) => {
     const answer = await post(body);

@@ -1,9 +1,8 @@
-import type { Clock, Sql } from '@impact-hub/core';
+import { compileIpRanges, type Clock, type Sql } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
 import { profileOf, type PartnerName, type Profile } from '../verification/profile.ts';
 import { secretKey } from '../verification/secret-key.ts';
 import { readTokenKey, type TokenSigningKey } from '../verification/token-key.ts';
-import { networkList } from './allowed-networks.ts';
 import { receiptPurpose, secretContext, secretPurpose, type Endpoint, type HeldSecret } from './endpoint.ts';
 
 type SecretRow = {
@@ -121,7 +120,7 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
       hint: row.hint,
       hasMatched: row.has_matched,
       bodyLimitBytes: row.body_limit_bytes,
-      allowedNetworks: networkList(row.allowed_networks),
+      allowsIp: row.allowed_networks === null ? null : compileIpRanges(row.allowed_networks),
       webhookSecrets,
       clientSecrets,
       tokenKeys,

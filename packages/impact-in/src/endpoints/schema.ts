@@ -1,8 +1,7 @@
-import { pageQuery } from '@impact-hub/core';
+import { isIpRange, pageQuery } from '@impact-hub/core';
 import { z } from 'zod';
 import { secretKinds } from '../tables.ts';
 import { partnerNames, profiles, type SchemeName } from '../verification/profile.ts';
-import { isNetwork } from './allowed-networks.ts';
 
 export const partnerName = z.enum(partnerNames, { error: `must be one of ${partnerNames.join(', ')}` });
 const schemeNames = Object.keys(profiles) as [SchemeName, ...SchemeName[]];
@@ -35,7 +34,9 @@ export const createEndpointBody = z.strictObject({
     .describe('Accepted distance of the signed timestamp from now, in both directions.'),
   bodyLimitBytes: z.int().min(1_024).max(1_048_576).default(262_144),
   allowedNetworks: z
-    .array(z.string().refine(isNetwork, 'must be an IP address or a network in CIDR notation'))
+    .array(
+      z.string().refine(isIpRange, 'must be an IP address or a network in CIDR notation, written by its first address'),
+    )
     .min(1)
     .max(100)
     .optional()

@@ -1,5 +1,4 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import { isAllowed } from '../endpoints/allowed-networks.ts';
 import { secretsAt, type Endpoint } from '../endpoints/endpoint.ts';
 import { tokenAudience } from '../verification/issue-access-token.ts';
 import { defaultSchemeOf, profileOf, type PartnerName } from '../verification/profile.ts';
@@ -31,7 +30,8 @@ export const authenticate = async (endpoint: Endpoint, arrival: Arrival): Promis
           nowMs,
         });
   if (!verified.valid) return verified;
-  return isAllowed(endpoint.allowedNetworks, arrival.ip) ? verified : { valid: false, reason: 'network_not_allowed' };
+  const mayCome = endpoint.allowsIp === null || endpoint.allowsIp(arrival.ip);
+  return mayCome ? verified : { valid: false, reason: 'network_not_allowed' };
 };
 
 const nobodysSecret = [{ id: 'none', key: createSecretKey(randomBytes(32)) }];
