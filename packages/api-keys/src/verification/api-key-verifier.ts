@@ -13,7 +13,8 @@ import { createDigestCache } from './digest-cache.ts';
 import { createKeyIdDirectory } from './key-id-directory.ts';
 import { createKeyReader } from './key-reader.ts';
 import { createLookUpLimits } from './look-up-limits.ts';
-import { readStoredKey, type StoredKey } from './read-stored-key.ts';
+import { readStoredKey, type StoredKey, type StoredSecret } from './read-stored-key.ts';
+import { createFirstUseRecorder, type UnusedSecret } from './record-first-use.ts';
 import { createUsageRecorder, type Usage } from './usage-recorder.ts';
 import { createVerificationMetrics, type RefusalReason } from './verification-metrics.ts';
 
@@ -30,7 +31,7 @@ export type ApiKeyVerifier = {
 };
 
 export type ApiKeyVerifierOptions = {
-  db: Pick<Database, 'systemSql'>;
+  db: Pick<Database, 'systemSql' | 'system'>;
   changes: Pick<ChangeFeed, 'subscribe' | 'isCurrent'>;
   clock: Clock;
   metrics: MetricsRegistry;
@@ -45,6 +46,8 @@ type Known = {
   /** Null when every address may use the key. */
   allows: ((ip: string) => boolean) | null;
   usage: Usage;
+  /** Set until the secret's first use is noted. */
+  unused: UnusedSecret | null;
 };
 
 const maxCachedKeys = 10_000;
@@ -73,7 +76,7 @@ const judge = (
   presented: string,
   digest: string,
   nowMs: number,
-): RefusalReason | { key: StoredKey; validUntilMs: number } => {
+): RefusalReason | { key: StoredKey; secret: StoredSecret; validUntilMs: number } => {
   if (key === null) return 'unknown';
   const sha256 = Buffer.from(digest, 'base64');
   const [secret] = key.secrets.filter((candidate) => timingSafeEqual(candidate.sha256, sha256));
@@ -83,9 +86,13 @@ const judge = (
   if (isPast(key.expiresAt, nowMs) || isPast(secret.expiresAt, nowMs)) return 'expired';
   return {
     key,
+    secret,
     validUntilMs: Math.min(key.expiresAt?.getTime() ?? Infinity, secret.expiresAt?.getTime() ?? Infinity),
   };
 };
+
+const unusedOf = (key: StoredKey, secret: StoredSecret): UnusedSecret | null =>
+  secret.unused ? { secretId: secret.id, apiKeyId: key.id, keyId: key.keyId, companyId: key.companyId } : null;
 
 /**
  * Verifies presented keys: shape, checksum, digest, cache, and only then the database. What is cached lives until the
@@ -105,6 +112,7 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
     flushIntervalMs: options.usageFlushIntervalMs ?? 1_000,
     onError,
   });
+  const firstUses = createFirstUseRecorder({ db, onError });
   const reader = createKeyReader((keyId) => {
     metrics.read();
     return readStoredKey(db.systemSql, keyId);
@@ -131,6 +139,10 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
     if (nowMs >= entry.validUntilMs) return refuse('expired');
     if (entry.allows !== null && !entry.allows(ip)) return refuse('ip_not_allowed');
     usages.count(entry.usage, nowMs, ip);
+    if (entry.unused !== null) {
+      firstUses.note(entry.unused, nowMs);
+      entry.unused = null;
+    }
     metrics.outcome('ok');
     return entry.accepted;
   };
@@ -151,6 +163,7 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
       validUntilMs: judged.validUntilMs,
       allows: judged.key.allowedIps.length === 0 ? null : compileIpRanges(judged.key.allowedIps),
       usage: usages.track(judged.key.id),
+      unused: unusedOf(judged.key, judged.secret),
     };
     if (read.isFresh()) known.set(digest, keyId, entry);
     return admit(entry, ip);
@@ -170,6 +183,9 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
       return verifyByReading(presented, digest, ip);
     },
     flushUsage: usages.flush,
-    stop: usages.stop,
+    stop: async () => {
+      await firstUses.stop();
+      await usages.stop();
+    },
   };
 };

@@ -35,7 +35,7 @@ export const startTestVerifier = (database: Database, options: Partial<ApiKeyVer
   const feed = manualFeed();
   const { watch, sql } = watchedSql(database.systemSql);
   const verifier = createApiKeyVerifier({
-    db: { systemSql: sql },
+    db: { systemSql: sql, system: database.system },
     changes: feed,
     clock: systemClock,
     metrics: createMetrics(),
