@@ -4,6 +4,7 @@ import { apiKeysModule, createApiKeyVerifier, type ApiKeysDeps } from '@impact-h
 import { auditModule } from '@impact-hub/audit';
 import {
   bindModule,
+  createBreakers,
   createMetrics,
   createOutbox,
   runShutdown,
@@ -54,6 +55,8 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   const metrics = createMetrics();
   const changes = await startChangeFeed(db.systemSql, onError);
   opened.push({ name: 'changes', timeoutMs: 3_000, run: changes.stop });
+  const breakers = createBreakers({ redis, clock, metrics, log });
+  opened.push({ name: 'breakers', timeoutMs: 1_000, run: async () => breakers.stop() });
   const crypto = createCrypto({ db: connections.cryptoDb, rootKey, clock });
   opened.push({ name: 'crypto', timeoutMs: 1_000, run: async () => crypto.close() });
 
@@ -91,7 +94,20 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   routeTable.push(...modules.flatMap(({ module }) => module.routes));
   const authorize = createAccessPolicy({ apiKeys, accounts, publicUrl });
   const edge: Edge = {};
-  return { db, redis, metrics, clock, crypto, scopeCatalogue, impactIn, modules, systemModules, authorize, edge };
+  return {
+    db,
+    redis,
+    metrics,
+    clock,
+    crypto,
+    scopeCatalogue,
+    impactIn,
+    modules,
+    systemModules,
+    authorize,
+    edge,
+    breakers,
+  };
 };
 
 /**
