@@ -11,6 +11,7 @@ import { answerUnparsable } from './answer-unparsable.ts';
 import type { Edge } from './edge.ts';
 import { refuseOtherMethods } from './refuse-other-methods.ts';
 import { principalOf, registerRoute } from './register-route.ts';
+import { isStreamRoute, registerStreamRoutes } from './register-stream-route.ts';
 import { problemBody, problemMediaType, toProblem } from './render-problem.ts';
 import { logFieldsOf } from './request-info.ts';
 
@@ -121,7 +122,9 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
   addErrorRendering(server);
   server.removeContentTypeParser('text/plain');
 
-  const all = options.modules.flatMap(({ module, deps }) => module.routes.map((route) => ({ route, deps })));
+  const served = options.modules.flatMap(({ module, deps }) => module.routes.map((route) => ({ route, deps })));
+  const all = served.filter(({ route }) => !isStreamRoute(route));
+  registerStreamRoutes(server, served.map(({ route }) => route).filter(isStreamRoute), registration);
   for (const { route, deps } of all.filter(({ route }) => route.rawBody !== true))
     registerRoute(server, route, deps, registration);
   // Encapsulated, so that the byte parser reaches only the routes that verify bytes.

@@ -97,7 +97,7 @@ export const buildOpenApi = (modules: readonly BoundModule[], info: { version: s
   const paths: Record<string, Json> = {};
   for (const { module } of modules)
     for (const route of module.routes) {
-      const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
+      const path = route.path.replaceAll(/:(\w+)/g, '{$1}').replace(/\*$/, '{path}');
       (paths[path] ??= {})[route.method.toLowerCase()] = operation(module.name, route);
     }
   return {

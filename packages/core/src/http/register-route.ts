@@ -22,7 +22,7 @@ const principals = new WeakMap<FastifyRequest, Principal>();
 /** The principal the access policy found for this request. */
 export const principalOf = (request: FastifyRequest): Principal => principals.get(request) ?? anonymous;
 
-type Registration = { authorize: AccessPolicy; edge: Edge };
+export type Registration = { authorize: AccessPolicy; edge: Edge };
 
 const jsonMediaType = 'application/json; charset=utf-8';
 
@@ -30,7 +30,7 @@ const sendAnswer = (response: FastifyReply, answer: Answer): FastifyReply =>
   response.status(answer.status).headers(answer.headers).send(answer.body);
 
 /** No promise for a principal that is known at once: it would cost more than checking a cached key. */
-const admitTo = (route: Route<unknown>, { authorize, edge }: Registration) => {
+export const admitTo = (route: Route<unknown>, { authorize, edge }: Registration) => {
   const environments = environmentsOf(route);
   return (request: FastifyRequest, response: FastifyReply, done: (error?: Error) => void): void => {
     const admit = (principal: Principal): void => {

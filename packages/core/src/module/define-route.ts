@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { CompanyPrincipal, Principal } from './principal.ts';
 
@@ -63,6 +64,9 @@ export type RouteCache = {
   tags: readonly string[];
 };
 
+/** One admitted request whose body has not been touched, and the answer to it, all the stream's own. */
+export type StreamCall = { request: FastifyRequest; response: FastifyReply; principal: Principal };
+
 export type Route<D = never> = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Fastify path, e.g. `/api/v1/impact-in/deliveries/:id`. */
@@ -94,6 +98,11 @@ export type Route<D = never> = {
   cache?: RouteCache;
   /** Tags of cached answers that a successful call of this route makes stale. */
   invalidates?: readonly string[];
+  /**
+   * Takes the exchange over after access and limits, in place of `handler`: for answers that pass through from
+   * elsewhere. The path ends in `/*`, which may be nothing; a GET takes HEAD and OPTIONS too.
+   */
+  stream?(call: StreamCall): void;
   handler(context: {
     input: { params: never; query: never; body: never };
     principal: never;
