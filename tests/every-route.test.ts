@@ -170,6 +170,7 @@ describe.each(routes.filter(isGuarded).map((route) => [nameOf(route), route] as 
 
 /** A body that passes validation, for routes that change something under an id. */
 const sampleBodies: Record<string, object> = {
+  'PATCH /admin/api-keys/:keyId': { name: 'Renamed' },
   'PATCH /api/v1/people/:personId': { role: 'viewer' },
   'PATCH /api/v1/impact-in/endpoints/:id': { state: 'paused' },
 };

@@ -18,3 +18,31 @@ export const environmentNotAllowed = defineProblem({
   title: 'A test key manages test keys only',
   remedy: 'Use a live key or sign in to manage live keys.',
 });
+export const apiKeyRevoked = defineProblem({
+  code: 'api_keys.revoked',
+  status: 409,
+  title: 'A revoked key cannot be changed',
+  remedy: 'Make a new key; revocation is final.',
+});
+export const apiKeyExpired = defineProblem({
+  code: 'api_keys.expired',
+  status: 409,
+  title: 'An expired key cannot be rotated',
+  remedy: 'Give the key a later `expiresAt` first: a new secret ends with its key.',
+});
+export const rotationOverlaps = defineProblem({
+  code: 'api_keys.rotation_overlaps',
+  status: 409,
+  title: 'The secret of an earlier rotation is still valid',
+  remedy:
+    'Call `POST /admin/api-keys/:keyId/retire-old` once nothing uses it any more, wait for its end, or send' +
+    ' `force: true`, which ends it at once.',
+});
+export const beyondOwnAccess = defineProblem({
+  code: 'api_keys.beyond_own_access',
+  status: 403,
+  title: 'You cannot open up a key that reaches further than you',
+  remedy:
+    'Ask somebody who holds all scopes of the key; a key in use must also last as long as it, and be allowed from the' +
+    ' same addresses.',
+});

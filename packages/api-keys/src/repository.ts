@@ -86,6 +86,16 @@ export const selectApiKeys = async (tx: Tx, listing: Listing): Promise<ApiKeyWit
     .limit(listing.limit + 1);
 };
 
+/** What of a key can change after it is made; fields left out stay. */
+export type ApiKeyChange = Partial<
+  Pick<ApiKeyRow, 'name' | 'enabled' | 'rateLimitPerMinute' | 'expiresAt' | 'allowedIps'>
+>;
+
+/** Changes fields of a key. */
+export const updateApiKey = async (tx: Tx, id: string, change: ApiKeyChange & { updatedAt: Date }): Promise<void> => {
+  await tx.orm.update(apiKey).set(change).where(eq(apiKey.id, id));
+};
+
 /** Marks a key as revoked. */
 export const setRevoked = async (
   tx: Tx,

@@ -1,20 +1,13 @@
-import { actorOf } from '@impact-hub/audit';
-import {
-  decodeCursor,
-  reply,
-  routeDefiner,
-  toPage,
-  type CompanyPrincipal,
-  type RequestInfo,
-  type Tx,
-} from '@impact-hub/core';
+import { decodeCursor, reply, routeDefiner, toPage } from '@impact-hub/core';
 import { viewOf } from './api-key-view.ts';
-import { createApiKey, refuseLiveFromTest, type KeyMaker } from './create-api-key.ts';
+import { createApiKey, refuseLiveFromTest } from './create-api-key.ts';
 import type { ApiKeysDeps } from './deps.ts';
 import { effectiveAccess } from './effective-access.ts';
-import type { MakerBounds } from './keep-within-maker.ts';
+import { apiKeyDetailView } from './lifecycle-schema.ts';
+import { lifecycleRoutes } from './lifecycle-routes.ts';
 import { apiKeyNotFound } from './problems.ts';
 import { findApiKey, selectApiKeys } from './repository.ts';
+import { makerOf } from './request-maker.ts';
 import { revokeApiKey } from './revoke-api-key.ts';
 import {
   apiKeyPage,
@@ -26,22 +19,11 @@ import {
   listQuery,
   revokeBody,
 } from './schema.ts';
+import { selectSecrets } from './secret-repository.ts';
+import { secretViewsOf } from './secret-view.ts';
 
 const defineRoute = routeDefiner<ApiKeysDeps>();
 const access = { scopes: ['admin'] } as const;
-
-const makerOf = (principal: CompanyPrincipal, request: RequestInfo): KeyMaker => ({
-  actor: actorOf(principal),
-  scopes: principal.scopes,
-  request,
-});
-
-const boundsOf = async (tx: Tx, principal: CompanyPrincipal): Promise<MakerBounds | null> => {
-  if (principal.kind !== 'api_key') return null;
-  const maker = await findApiKey(tx, principal.keyId);
-  if (maker === undefined) throw apiKeyNotFound();
-  return maker.key;
-};
 
 const create = defineRoute({
   method: 'POST',
@@ -59,8 +41,7 @@ const create = defineRoute({
   handler: async ({ input, principal, deps, request }) => {
     refuseLiveFromTest(principal, input.body.environment);
     return deps.db.company(principal.companyId, async (tx) => {
-      const maker = { ...makerOf(principal, request), bounds: await boundsOf(tx, principal) };
-      return createApiKey(tx, deps, maker, input.body);
+      return createApiKey(tx, deps, await makerOf(tx, principal, request), input.body);
     });
   },
 });
@@ -88,15 +69,19 @@ const get = defineRoute({
   method: 'GET',
   path: '/admin/api-keys/:keyId',
   operationId: 'getApiKey',
-  summary: 'Read one API key with its usage',
+  summary: 'Read one API key with its usage and its secrets',
+  description: 'The secrets are told by their times and calls: a rotation is over when nothing uses the old one.',
   access,
   input: { params: keyParams },
-  output: { 200: apiKeyView },
-  handler: async ({ input, principal, deps }) => {
-    const found = await deps.db.company(principal.companyId, (tx) => findApiKey(tx, input.params.keyId));
-    if (found === undefined) throw apiKeyNotFound();
-    return viewOf(found, deps.clock.now());
-  },
+  output: { 200: apiKeyDetailView },
+  handler: async ({ input, principal, deps }) =>
+    deps.db.company(principal.companyId, async (tx) => {
+      const found = await findApiKey(tx, input.params.keyId);
+      if (found === undefined) throw apiKeyNotFound();
+      const now = deps.clock.now();
+      const secrets = secretViewsOf(found.key, await selectSecrets(tx, found.key.id), now);
+      return { ...viewOf(found, now), secrets };
+    }),
 });
 
 const revoke = defineRoute({
@@ -106,6 +91,7 @@ const revoke = defineRoute({
   summary: 'Revoke an API key for good',
   description: 'From `revokedAt` on, every process refuses the key. Revoking a revoked key changes nothing.',
   access,
+  environments: ['live', 'test'],
   input: { params: keyParams, body: revokeBody },
   output: { 200: apiKeyView },
   handler: async ({ input, principal, deps, request }) => {
@@ -114,8 +100,8 @@ const revoke = defineRoute({
       reason: input.body?.reason,
       mayChange: (key: { environment: 'live' | 'test' }) => refuseLiveFromTest(principal, key.environment),
     };
-    const view = await deps.db.company(principal.companyId, (tx) =>
-      revokeApiKey(tx, deps, makerOf(principal, request), target),
+    const view = await deps.db.company(principal.companyId, async (tx) =>
+      revokeApiKey(tx, deps, await makerOf(tx, principal, request), target),
     );
     return reply(200, view);
   },
@@ -136,4 +122,4 @@ const showEffectiveAccess = defineRoute({
   },
 });
 
-export const routes = [create, list, get, revoke, showEffectiveAccess];
+export const routes = [create, list, get, revoke, showEffectiveAccess, ...lifecycleRoutes];
