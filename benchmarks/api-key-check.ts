@@ -86,7 +86,7 @@ const measureRoutes = async (
 };
 
 const measureVerifier = async (db: Database, keys: readonly string[], quick: boolean): Promise<void> => {
-  const changes = await startChangeFeed(db.systemSql);
+  const changes = await startChangeFeed(db);
   const metrics = createMetrics();
   const verifier = createApiKeyVerifier({ db, changes, clock: systemClock, metrics });
   const spent = { cold: [] as number[], cached: [] as number[] };

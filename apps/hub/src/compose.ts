@@ -53,7 +53,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   opened.push({ name: 'connections', timeoutMs: 10_000, run: connections.close });
   const { db, redis } = connections;
   const metrics = createMetrics();
-  const changes = await startChangeFeed(db.systemSql, onError);
+  const changes = await startChangeFeed(db, { onError, redis, metrics });
   opened.push({ name: 'changes', timeoutMs: 3_000, run: changes.stop });
   const breakers = createBreakers({ redis, clock, metrics, log });
   opened.push({ name: 'breakers', timeoutMs: 1_000, run: async () => breakers.stop() });

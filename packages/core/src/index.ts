@@ -16,7 +16,7 @@ export * from './database/change-feed.ts';
 export * from './database/database-errors.ts';
 export * from './database/migrate.ts';
 export { ensureLogin } from './database/roles.ts';
-export type { Orm, Tx } from './database/transaction.ts';
+export type { Change, Orm, Tx } from './database/transaction.ts';
 export * from './jobs/enqueue-job.ts';
 export * from './jobs/job-workers.ts';
 export * from './jobs/publish-event.ts';

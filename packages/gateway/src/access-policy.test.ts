@@ -43,7 +43,7 @@ const logged: Record<string, unknown>[] = [];
 
 const startHub = async (database: TestDatabase) => {
   const { db, systemUrl } = database;
-  const changes = await startChangeFeed(db.systemSql);
+  const changes = await startChangeFeed(db);
   const metrics = createMetrics();
   const apiKeys = createApiKeyVerifier({ db, changes, clock, metrics });
   const accounts = createAccounts({

@@ -45,7 +45,7 @@ export const createTestHub = async ({ makeIngestSql, ...more }: Options = {}) =>
   const ingestSql = await makeIngestSql?.(database.systemUrl);
   const { db, owner } = database;
   const crypto = createCrypto({ db, rootKey: randomBytes(32), clock: systemClock });
-  const changes = await startChangeFeed(db.systemSql);
+  const changes = await startChangeFeed(db);
   const log = createLogger({ level: 'silent' });
   const metrics = createMetrics();
   const open = (overrides: Partial<ImpactInOptions> = {}) =>

@@ -203,7 +203,7 @@ describe('change', () => {
       get: (target, name, receiver) =>
         name === 'listen' ? async () => ({ unlisten: async () => undefined }) : Reflect.get(target, name, receiver),
     });
-    const feed = await startChangeFeed(losesNotifications ? deaf : db.systemSql);
+    const feed = await startChangeFeed({ ...db, systemSql: losesNotifications ? deaf : db.systemSql });
     const { verifier } = startVerifier({ db, changes: feed });
     cleanups.push(async () => {
       await feed.stop();

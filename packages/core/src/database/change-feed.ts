@@ -1,15 +1,20 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
 import type { Sql } from 'postgres';
-import type { Tx } from './transaction.ts';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { shareChanges } from './change-feed-redis.ts';
+import type { Database } from './connect-database.ts';
+import type { Change, Tx } from './transaction.ts';
 
 /**
  * Tells every process that something cached has changed. The signal is a row in the changing transaction, so that it
- * commits with the change; NOTIFY carries it at once, and a poll of the sequence each second is the truth when
- * notifications are lost.
+ * commits with the change; NOTIFY and Redis carry it at once, and a poll of the sequence each second is the truth when
+ * messages are lost.
  */
 export type ChangeFeed = {
   /**
-   * Calls `onChange(key)` for every change of `topic`, and `onMissed` when this process was cut off for so long that
-   * changes may have been pruned before it saw them: nothing cached can be trusted then.
+   * Calls `onChange(key)` for every change of `topic`, more than once for most, and `onMissed` when this process was cut
+   * off for so long that changes may have been pruned before it saw them: nothing cached can be trusted then.
    */
   subscribe(topic: string, onChange: (key: string) => void, onMissed?: () => void): void;
   /** False when nothing proves that changes still arrive; caches must then read through. */
@@ -17,10 +22,20 @@ export type ChangeFeed = {
   stop(): Promise<void>;
 };
 
+export type ChangeFeedOptions = {
+  onError?(error: unknown): void;
+  /** The connection for commands; a second one is made from it to listen. Left out, NOTIFY alone is fast. */
+  redis?: Redis;
+  metrics?: Registry;
+};
+
 const channel = 'hub_change';
 const pollIntervalMs = 1_000;
 /** Twice the poll: one poll may be late before caches stop being trusted (SCOPE: revocation within 2 s at most). */
 const trustedForMs = 2_000;
+/** A poll on a connection that hangs is left to itself, and the next one takes another connection. */
+const pollTimeoutMs = 1_000;
+const maxPollsAtOnce = 3;
 
 /** Changes are kept for `changesKeptSeconds`; a process that was away for a good part of that starts afresh. */
 export const changesKeptSeconds = 3_600;
@@ -31,71 +46,144 @@ const changeLockKey = 4_801_002_118;
 
 /** Records a change of `key` under `topic`, for every process, when `tx` commits. */
 export const publishChange = async (tx: Tx, topic: string, key: string): Promise<void> => {
+  tx.announce({ topic, key });
   await tx.sql`select pg_advisory_xact_lock(${changeLockKey})`;
   await tx.sql`insert into hub_change (topic, key) values (${topic}, ${key})`;
   await tx.sql`select pg_notify(${channel}, ${JSON.stringify([topic, key])})`;
 };
 
-/** Starts listening and polling. @param sql the system role's pool */
-export const startChangeFeed = async (
-  sql: Sql,
-  onError: (error: unknown) => void = () => undefined,
-): Promise<ChangeFeed> => {
+type Path = 'own' | 'notify' | 'redis' | 'poll';
+
+const createFeedMetrics = (registry: Registry | undefined, isCurrent: () => boolean) => {
+  const registers = registry === undefined ? [] : [registry];
+  const heard = new Counter({
+    name: 'change_feed_changes_total',
+    help: 'Changes heard, by the way they came; each comes by several. Fewer by notify than by poll: LISTEN is broken.',
+    labelNames: ['path'],
+    registers,
+  });
+  new Gauge({
+    name: 'change_feed_current',
+    help: '1 while it is proven that changes arrive; at 0 every cached key is read from the database.',
+    registers,
+    collect() {
+      this.set(isCurrent() ? 1 : 0);
+    },
+  });
+  return (path: Path) => heard.inc({ path });
+};
+
+/** Who wants to know of which changes. A subscriber that fails stops neither the others nor the feed. */
+const createSubscribers = (onError: (error: unknown) => void) => {
   const subscribers = new Map<string, ((key: string) => void)[]>();
   const forgetters: (() => void)[] = [];
-  const tell = (topic: string, key: string) => {
-    for (const onChange of subscribers.get(topic) ?? []) onChange(key);
-  };
-
-  let lastSeq: bigint | undefined;
-  let provenAtMs = 0;
-  // Besides the monotonic clock, which stands still while a machine is suspended.
-  let provenAtWallMs = Date.now();
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
-
-  const poll = async (): Promise<void> => {
-    const startedAtMs = performance.now();
-    const startedAtWallMs = Date.now();
-    if (startedAtWallMs - provenAtWallMs > missedAfterMs) for (const forget of forgetters) forget();
-    if (lastSeq === undefined) {
-      const [head] = await sql<{ seq: string }[]>`select coalesce(max(seq), 0)::text as seq from hub_change`;
-      lastSeq = BigInt(head?.seq ?? 0);
-    } else {
-      const rows = await sql<{ seq: string; topic: string; key: string }[]>`
-        select seq::text, topic, key from hub_change where seq > ${lastSeq.toString()} order by seq`;
-      for (const row of rows) {
-        tell(row.topic, row.key);
-        lastSeq = BigInt(row.seq);
-      }
+  const attempt = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      onError(error);
     }
-    provenAtMs = startedAtMs;
-    provenAtWallMs = startedAtWallMs;
   };
-
-  const pollForever = async (): Promise<void> => {
-    await poll().catch(onError);
-    if (!stopped) timer = setTimeout(() => void pollForever(), pollIntervalMs);
-  };
-
-  const listener = await sql.listen(channel, (message) => {
-    const [topic, key] = JSON.parse(message) as [string, string];
-    tell(topic, key);
-  });
-  await poll();
-  timer = setTimeout(() => void pollForever(), pollIntervalMs);
-
   return {
-    subscribe: (topic, onChange, onMissed) => {
+    subscribe: (topic: string, onChange: (key: string) => void, onMissed?: () => void): void => {
       subscribers.set(topic, [...(subscribers.get(topic) ?? []), onChange]);
       if (onMissed !== undefined) forgetters.push(onMissed);
     },
-    isCurrent: () =>
-      performance.now() - provenAtMs < trustedForMs && Math.abs(Date.now() - provenAtWallMs) < trustedForMs,
+    tell: ({ topic, key }: Change): void => {
+      for (const onChange of subscribers.get(topic) ?? []) attempt(() => onChange(key));
+    },
+    forgetAll: (): void => forgetters.forEach(attempt),
+  };
+};
+
+/** When it was last proven that this process knows every change: the start of the last read that succeeded. */
+const createProof = (forgetAll: () => void) => {
+  let atMs = -Infinity;
+  // Besides the monotonic clock, which stands still while a machine is suspended.
+  let atWallMs = Date.now();
+  return {
+    isCurrent: (): boolean => performance.now() - atMs < trustedForMs && Math.abs(Date.now() - atWallMs) < trustedForMs,
+    by: async (read: () => Promise<void>): Promise<void> => {
+      const startedAtMs = performance.now();
+      const startedAtWallMs = Date.now();
+      if (startedAtWallMs - atWallMs > missedAfterMs) forgetAll();
+      await read();
+      // One that was overtaken proves nothing new.
+      if (startedAtMs < atMs) return;
+      atMs = startedAtMs;
+      atWallMs = startedAtWallMs;
+    },
+  };
+};
+
+/** Reads the changes above the last sequence number seen. */
+const createChangeReader = (sql: Sql, hear: (change: Change) => void) => {
+  let lastSeq = 0n;
+  return {
+    readHead: async (): Promise<void> => {
+      const [head] = await sql<{ seq: string }[]>`select coalesce(max(seq), 0)::text as seq from hub_change`;
+      lastSeq = BigInt(head?.seq ?? 0);
+    },
+    readNew: async (): Promise<void> => {
+      const rows = await sql<{ seq: string; topic: string; key: string }[]>`
+        select seq::text, topic, key from hub_change where seq > ${lastSeq.toString()} order by seq`;
+      for (const { seq, topic, key } of rows) {
+        hear({ topic, key });
+        if (BigInt(seq) > lastSeq) lastSeq = BigInt(seq);
+      }
+    },
+  };
+};
+
+const pollForever = async (poll: () => Promise<void>, signal: AbortSignal): Promise<void> => {
+  let underWay = 0;
+  const pollOnce = async (): Promise<void> => {
+    underWay += 1;
+    await poll();
+    underWay -= 1;
+  };
+  const wait = (ms: number) => pause(ms, undefined, { signal }).catch(() => undefined);
+  for (;;) {
+    await wait(pollIntervalMs);
+    if (signal.aborted) return;
+    if (underWay < maxPollsAtOnce) await Promise.race([pollOnce(), wait(pollTimeoutMs)]);
+  }
+};
+
+/** Starts listening and polling. */
+export const startChangeFeed = async (
+  db: Pick<Database, 'systemSql' | 'onCommitted'>,
+  { onError = () => undefined, redis, metrics }: ChangeFeedOptions = {},
+): Promise<ChangeFeed> => {
+  const { subscribe, tell, forgetAll } = createSubscribers(onError);
+  const proof = createProof(forgetAll);
+  const countHeard = createFeedMetrics(metrics, proof.isCurrent);
+  const hear = (path: Path, change: Change): void => {
+    countHeard(path);
+    tell(change);
+  };
+  const changes = createChangeReader(db.systemSql, (change) => hear('poll', change));
+  const listener = await db.systemSql.listen(channel, (message) => {
+    const [topic, key] = JSON.parse(message) as [string, string];
+    hear('notify', { topic, key });
+  });
+  await proof.by(changes.readHead);
+  const messages = redis === undefined ? undefined : shareChanges(redis, (change) => hear('redis', change));
+  db.onCommitted((committed) => {
+    for (const change of committed) {
+      hear('own', change);
+      messages?.publish(change);
+    }
+  });
+  const stopping = new AbortController();
+  const polling = pollForever(() => proof.by(changes.readNew).catch(onError), stopping.signal);
+  return {
+    subscribe,
+    isCurrent: proof.isCurrent,
     stop: async () => {
-      stopped = true;
-      clearTimeout(timer);
-      await listener.unlisten().catch(() => undefined);
+      stopping.abort();
+      messages?.stop();
+      await Promise.all([polling, listener.unlisten().catch(() => undefined)]);
     },
   };
 };

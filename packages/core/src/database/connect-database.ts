@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
 import { createAmbientTransaction } from './ambient-transaction.ts';
 import { createClient } from './postgres-driver.ts';
-import { inCompanyTransaction, inSavepoint, inSystemTransaction, type Tx } from './transaction.ts';
+import { inCompanyTransaction, inSavepoint, inSystemTransaction, type Change, type Tx } from './transaction.ts';
 
 export type { Sql };
 
@@ -18,6 +18,8 @@ export type Database = {
    * savepoint instead of committing by itself. Of what `work` does, only that is undone with `tx`.
    */
   joining<T>(tx: Tx, work: () => Promise<T>): Promise<T>;
+  /** Calls `listener` at once with what a transaction of this process announced, when it has committed. */
+  onCommitted(listener: (changes: readonly Change[]) => void): void;
   /** Single statements as the system role, outside a transaction. */
   systemSql: Sql;
   close(): Promise<void>;
@@ -70,10 +72,14 @@ export const connectDatabase = (options: DatabaseOptions): Database => {
   const runtime = connectSql(options.runtimeUrl, { ...shared, applicationName: 'hub-runtime' });
   const system = connectSql(options.systemUrl, { ...shared, applicationName: 'hub-system' });
   const ambient = createAmbientTransaction(inSavepoint);
+  const listeners: ((changes: readonly Change[]) => void)[] = [];
+  const committed = (changes: readonly Change[]): void => listeners.forEach((listener) => listener(changes));
   return {
-    company: (companyId, work) => ambient.join(companyId, work) ?? inCompanyTransaction(runtime, companyId, work),
-    system: (work) => ambient.join(null, work) ?? inSystemTransaction(system, work),
+    company: (companyId, work) =>
+      ambient.join(companyId, work) ?? inCompanyTransaction(runtime, companyId, work, committed),
+    system: (work) => ambient.join(null, work) ?? inSystemTransaction(system, work, committed),
     joining: ambient.within,
+    onCommitted: (listener) => void listeners.push(listener),
     systemSql: system,
     close: async () => {
       await Promise.all([runtime.end({ timeout: 5 }), system.end({ timeout: 5 })]);

@@ -2,6 +2,9 @@ import { PgDialect, type PgDatabase } from 'drizzle-orm/pg-core';
 import { PostgresJsSession, PostgresJsTransaction, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js';
 import type { Sql, TransactionSql } from 'postgres';
 
+/** Something that processes may have cached is no longer so: a key under a topic. Nothing secret. */
+export type Change = { topic: string; key: string };
+
 export type Orm = PgDatabase<PostgresJsQueryResultHKT, Record<string, never>>;
 
 /** An open transaction: `sql` for reviewed SQL, `orm` for typed queries over the Drizzle tables; both on one connection. */
@@ -10,11 +13,13 @@ export type Tx = {
   orm: Orm;
   /** The company row-level security is set to; null in a system transaction. */
   companyId: string | null;
+  /** Hands a change to the listeners of `Database.onCommitted` when the whole transaction has committed. */
+  announce(change: Change): void;
 };
 
 const dialect = new PgDialect();
 
-const asTx = (sql: TransactionSql, companyId: string | null): Tx => {
+const asTx = (sql: TransactionSql, companyId: string | null, announce: Tx['announce']): Tx => {
   const session = new PostgresJsSession<never, Record<string, never>, Record<string, never>>(
     sql as never,
     dialect,
@@ -25,31 +30,52 @@ const asTx = (sql: TransactionSql, companyId: string | null): Tx => {
     session as never,
     undefined,
   );
-  return { sql, orm, companyId };
+  return { sql, orm, companyId, announce };
 };
+
+/** Runs `work` with a place for its announcements, and passes them on only when it succeeds. */
+const collecting = async <T>(
+  passOn: (changes: readonly Change[]) => void,
+  work: (announce: Tx['announce']) => Promise<T>,
+): Promise<T> => {
+  const changes: Change[] = [];
+  const result = await work((change) => void changes.push(change));
+  if (changes.length > 0) passOn(changes);
+  return result;
+};
+
+type Committed = (changes: readonly Change[]) => void;
 
 /**
  * Runs `work` in a transaction that sees only the rows of `companyId` (row-level security reads `hub.company_id`).
  * The setting travels in the same round trip as the first statement of `work`.
  */
-export const inCompanyTransaction = async <T>(
+export const inCompanyTransaction = <T>(
   runtime: Sql,
   companyId: string,
   work: (tx: Tx) => Promise<T>,
+  committed: Committed,
 ): Promise<T> =>
-  (await runtime.begin(async (sql) => {
-    const companySet = sql`select set_config('hub.company_id', ${companyId}, true)`.execute();
-    // Without this the rejection would count as unhandled when `work` fails first; it is reported below all the same.
-    companySet.catch(() => undefined);
-    const result = await work(asTx(sql, companyId));
-    await companySet;
-    return result;
-  })) as T;
+  collecting(
+    committed,
+    async (announce) =>
+      (await runtime.begin(async (sql) => {
+        const companySet = sql`select set_config('hub.company_id', ${companyId}, true)`.execute();
+        // Without this the rejection would count as unhandled when `work` fails first; it is reported below all the same.
+        companySet.catch(() => undefined);
+        const result = await work(asTx(sql, companyId, announce));
+        await companySet;
+        return result;
+      })) as T,
+  );
 
 /** Runs `work` in a transaction of the system role, which sees the tables granted to it across companies. */
-export const inSystemTransaction = async <T>(system: Sql, work: (tx: Tx) => Promise<T>): Promise<T> =>
-  (await system.begin(async (sql) => work(asTx(sql, null)))) as T;
+export const inSystemTransaction = <T>(system: Sql, work: (tx: Tx) => Promise<T>, committed: Committed): Promise<T> =>
+  collecting(committed, async (announce) => (await system.begin(async (sql) => work(asTx(sql, null, announce)))) as T);
 
 /** Runs `work` in a savepoint of `tx`: when it throws, only what it did is undone. */
-export const inSavepoint = async <T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> =>
-  (await tx.sql.savepoint(async (sql) => work(asTx(sql, tx.companyId)))) as T;
+export const inSavepoint = <T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> =>
+  collecting(
+    (changes) => changes.forEach(tx.announce),
+    async (announce) => (await tx.sql.savepoint(async (sql) => work(asTx(sql, tx.companyId, announce)))) as T,
+  );

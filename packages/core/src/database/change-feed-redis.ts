@@ -1,0 +1,38 @@
+import type { Redis } from 'ioredis';
+import type { Change } from './transaction.ts';
+
+const channel = 'hub:{changes}:news';
+/** Longer than any topic or key of the hub. */
+const maxMessageLength = 500;
+
+const parse = (text: string): Change | undefined => {
+  if (text.length > maxMessageLength) return undefined;
+  try {
+    const [topic, key] = JSON.parse(text) as unknown[];
+    return typeof topic === 'string' && typeof key === 'string' ? { topic, key } : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+export type ChangeMessages = {
+  /** Tells the other processes; returns at once and never fails. Without Redis nobody hears it. */
+  publish(change: Change): void;
+  stop(): void;
+};
+
+/** Carries changes over Redis besides PostgreSQL: whoever holds only one of the two connections still hears at once. */
+export const shareChanges = (redis: Redis, hear: (change: Change) => void): ChangeMessages => {
+  const ignore = (): void => undefined;
+  const subscriber = redis.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null, lazyConnect: false });
+  subscriber.on('error', ignore);
+  subscriber.on('ready', () => void subscriber.subscribe(channel).catch(ignore));
+  subscriber.on('message', (_channel: string, text: string) => {
+    const change = parse(text);
+    if (change !== undefined) hear(change);
+  });
+  return {
+    publish: ({ topic, key }) => void redis.publish(channel, JSON.stringify([topic, key])).catch(ignore),
+    stop: () => subscriber.disconnect(),
+  };
+};
