@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { accountsModule, createAccounts } from '@impact-hub/accounts';
-import { apiKeysModule, createApiKeyVerifier, type ApiKeysDeps } from '@impact-hub/api-keys';
+import { apiKeysModule, createApiKeyVerifier, createLeakReports, type ApiKeysDeps } from '@impact-hub/api-keys';
 import { auditModule } from '@impact-hub/audit';
 import {
   bindModule,
@@ -16,7 +16,7 @@ import {
   type ShutdownPhase,
 } from '@impact-hub/core';
 import { createCrypto } from '@impact-hub/crypto';
-import { createAccessPolicy } from '@impact-hub/gateway';
+import { createAccessPolicy, createIdempotency, idempotencyModule } from '@impact-hub/gateway';
 import { createImpactIn, impactInModule } from '@impact-hub/impact-in';
 import type { Settings } from './config/settings.ts';
 import { openConnections } from './stores/open-connections.ts';
@@ -72,6 +72,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   const impactIn = await createImpactIn({ db, changes, crypto, clock, metrics, log, publicUrl, outbox, ingestSql });
   opened.push({ name: 'impact-in', timeoutMs: 10_000, run: impactIn.stop });
 
+  const leakReports = createLeakReports({ policy: settings.HUB_LEAKED_KEY_POLICY, metrics });
   const routeTable: ApiKeysDeps['routeTable'][number][] = [];
   const modules: BoundModule[] = [];
   const metricsToken = settings.HUB_METRICS_TOKEN;
@@ -87,13 +88,15 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   modules.push(
     ...systemModules,
     bindModule(accountsModule, { db, clock, accounts, scopeCatalogue }),
-    bindModule(apiKeysModule, { db, clock, scopeCatalogue, routeTable }),
+    bindModule(apiKeysModule, { db, clock, scopeCatalogue, routeTable, leakReports }),
     bindModule(auditModule, { db }),
     bindModule(impactInModule, impactIn.deps),
+    bindModule(idempotencyModule, { db, clock }),
   );
   routeTable.push(...modules.flatMap(({ module }) => module.routes));
   const authorize = createAccessPolicy({ apiKeys, accounts, publicUrl });
-  const edge: Edge = {};
+  const idempotency = createIdempotency({ db, clock, metrics, secret: derivedSecret(rootKey, 'idempotency') });
+  const edge: Edge = { around: idempotency.around };
   return {
     db,
     redis,

@@ -122,6 +122,7 @@ const addCompany = defineRoute({
   summary: 'Make a company and invite its first administrator',
   description: 'For the role `system_admin` only.',
   access: { scopes: ['admin'] },
+  idempotency: 'system',
   input: { body: createCompanyBody },
   output: { 201: createdCompanyView },
   handler: async ({ input: { body }, principal, deps, request }) => {
@@ -146,6 +147,7 @@ const release = defineRoute({
   summary: 'Take an e-mail address from a person who has not proven it',
   description: 'For the role `system_admin` only. Ends the sign-in and the memberships of whoever holds the address.',
   access: { scopes: ['admin'] },
+  idempotency: 'system',
   input: { body: releaseAddressBody },
   output: { 204: nothing },
   handler: ({ input: { body }, principal, deps, request }) => {

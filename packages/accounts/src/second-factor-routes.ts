@@ -21,6 +21,8 @@ const signIn = defineRoute({
   },
 });
 
+// These three change sign-in data on connections of better-auth's own, which no transaction of ours can span.
+
 const start = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/totp',
@@ -28,6 +30,7 @@ const start = defineRoute({
   summary: 'Set up an authenticator app',
   description: 'Answers with the address for the QR code and the backup codes; it counts after `/totp/confirm`.',
   access: 'signedIn',
+  idempotency: 'refused',
   input: { body: passwordBody },
   output: { 200: totpStartedView },
   handler: ({ input, principal, deps, request }) => startTotp(deps, personOf(principal), input.body.password, request),
@@ -39,6 +42,7 @@ const confirm = defineRoute({
   operationId: 'confirmTotp',
   summary: 'Turn the second factor on with a first code',
   access: 'signedIn',
+  idempotency: 'refused',
   input: { body: totpCodeBody },
   output: { 204: nothing },
   handler: async ({ input, principal, deps, request }) =>
@@ -51,6 +55,7 @@ const disable = defineRoute({
   operationId: 'disableTotp',
   summary: 'Turn the second factor off',
   access: 'signedIn',
+  idempotency: 'refused',
   input: { body: passwordBody },
   output: { 204: nothing },
   handler: async ({ input, principal, deps, request }) =>

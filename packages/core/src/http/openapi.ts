@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { BoundModule } from '../module/define-module.ts';
-import type { Access, Route } from '../module/define-route.ts';
+import { idempotencyOf, type Access, type Route } from '../module/define-route.ts';
 import { listProblems } from '../problem/define-problem.ts';
 import { toJsonSchema } from './json-schema.ts';
 import { problemMediaType } from './render-problem.ts';
@@ -51,14 +51,33 @@ const requestBody = (route: Route<unknown>): Json => {
   return { requestBody: { required: true, content: { 'application/json': { schema } } } };
 };
 
+const isRepeatable = (route: Route<unknown>): boolean => ['company', 'system'].includes(idempotencyOf(route));
+
+const idempotencyKey: Json = { $ref: '#/components/parameters/IdempotencyKey' };
+const idempotencyProblems = {
+  409: {
+    $ref: '#/components/responses/Problem',
+    description: 'In conflict, or with this `Idempotency-Key` in flight: then send it again after `Retry-After`',
+  },
+  422: { $ref: '#/components/responses/Problem', description: 'The `Idempotency-Key` belongs to another request' },
+};
+
 const operation = (name: string, route: Route<unknown>): Json => ({
   operationId: route.operationId,
   tags: [name],
   summary: route.summary,
   ...(route.description === undefined ? {} : { description: route.description }),
-  parameters: [...parameters('path', route.input.params), ...parameters('query', route.input.query)],
+  parameters: [
+    ...parameters('path', route.input.params),
+    ...parameters('query', route.input.query),
+    ...(isRepeatable(route) ? [idempotencyKey] : []),
+  ],
   ...requestBody(route),
-  responses: { ...success(route), default: { $ref: '#/components/responses/Problem' } },
+  responses: {
+    ...success(route),
+    ...(isRepeatable(route) ? idempotencyProblems : {}),
+    default: { $ref: '#/components/responses/Problem' },
+  },
   security: security(route.access),
 });
 
@@ -107,6 +126,18 @@ export const buildOpenApi = (modules: readonly BoundModule[], info: { version: s
     tags: modules.filter(({ module }) => module.routes.length > 0).map(({ module }) => ({ name: module.name })),
     paths,
     components: {
+      parameters: {
+        IdempotencyKey: {
+          name: 'Idempotency-Key',
+          in: 'header',
+          required: false,
+          description:
+            'Any value of 1 to 255 visible ASCII characters, new for each change you mean to make, best a UUID. For 24' +
+            ' hours the same request with the same key is answered as the first time, with `X-Idempotency-Replayed:' +
+            ' true` and `X-Original-Timestamp`, and changes nothing more.',
+          schema: { type: 'string', minLength: 1, maxLength: 255 },
+        },
+      },
       responses: { Problem: problemResponse() },
       securitySchemes: {
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },

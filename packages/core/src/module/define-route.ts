@@ -90,10 +90,11 @@ export type Route<D = never> = {
   contentType?: string;
   /**
    * In whose transaction a change sent with an `Idempotency-Key` runs, together with its stored answer: that of the
-   * caller's company (default), or the system's for a handler that works in `db.system`. `none`: the header has no
-   * meaning here. See `idempotencyOf`.
+   * caller's company (default), or the system's for a handler that works in `db.system`. `none`: the header is none of
+   * the hub's and is left to whoever it is for. `refused`: the change reaches beyond the transaction, so the header is
+   * answered with 400 rather than promised and not kept. See `idempotencyOf`.
    */
-  idempotency?: 'company' | 'system' | 'none';
+  idempotency?: 'company' | 'system' | 'none' | 'refused';
   /** Lets answers of a GET be kept and served again; left out, every request runs the handler. */
   cache?: RouteCache;
   /** Tags of cached answers that a successful call of this route makes stale. */
