@@ -1,4 +1,5 @@
 import type { Clock, Database, Route } from '@impact-hub/core';
+import type { LeakReports } from './leaks/leak-reports.ts';
 
 /** What effective access needs to know of a route. */
 export type RouteTableEntry = Pick<Route, 'method' | 'path' | 'operationId' | 'summary' | 'access' | 'environments'>;
@@ -10,4 +11,5 @@ export type ApiKeysDeps = {
   scopeCatalogue: Readonly<Record<string, string>>;
   /** Every route of the hub; handed in by the composition. */
   routeTable: readonly RouteTableEntry[];
+  leakReports: LeakReports;
 };

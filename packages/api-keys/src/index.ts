@@ -7,6 +7,7 @@ export { createApiKey, type KeyMaker } from './create-api-key.ts';
 export { revokeApiKey } from './revoke-api-key.ts';
 export { effectiveAccess } from './effective-access.ts';
 export type { ApiKeysDeps, RouteTableEntry } from './deps.ts';
+export { createLeakReports, type LeakedKeyPolicy, type LeakReports } from './leaks/leak-reports.ts';
 export type { ApiKeyView, CreateApiKeyInput } from './schema.ts';
 export {
   createApiKeyVerifier,

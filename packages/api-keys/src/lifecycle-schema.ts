@@ -16,7 +16,7 @@ export const patchBody = z
     allowedIps: allowedIps.removeDefault().optional().describe('Replaces the whole list; empty means everywhere.'),
     reason,
   })
-  .refine(({ reason: _, ...fields }) => Object.values(fields).some((value) => value !== undefined), {
+  .refine((body) => Object.entries(body).some(([field, value]) => field !== 'reason' && value !== undefined), {
     error: 'Give at least one of name, enabled, rateLimitPerMinute, expiresAt, allowedIps.',
   });
 

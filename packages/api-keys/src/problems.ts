@@ -46,3 +46,9 @@ export const beyondOwnAccess = defineProblem({
     'Ask somebody who holds all scopes of the key; a key in use must also last as long as it, and be allowed from the' +
     ' same addresses.',
 });
+export const tooManyLeakReports = defineProblem({
+  code: 'api_keys.too_many_leak_reports',
+  status: 429,
+  title: 'Too many reports from this address',
+  remedy: 'Wait for the seconds given in `Retry-After`; up to 100 reports fit in one request.',
+});

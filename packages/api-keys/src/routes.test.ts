@@ -10,7 +10,7 @@ import {
 } from '@impact-hub/core';
 import { createTestDatabase, type TestDatabase } from '@impact-hub/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { apiKeyPattern, apiKeysModule } from './index.ts';
+import { apiKeyPattern, apiKeysModule, createLeakReports } from './index.ts';
 import { insertCompany, testCatalogue } from './test-company.ts';
 
 let database: TestDatabase;
@@ -33,7 +33,10 @@ const insertCaller = (keyId: string, companyId: string, allowedIps: string[] = [
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const deps = { db: database.db, clock: systemClock, scopeCatalogue: testCatalogue, routeTable: apiKeysModule.routes };
+  const leakReports = createLeakReports({ policy: 'revoke', metrics: createMetrics() });
+  const { db } = database;
+  const routeTable = apiKeysModule.routes;
+  const deps = { db, clock: systemClock, scopeCatalogue: testCatalogue, routeTable, leakReports };
   server = buildHttpServer({
     modules: [bindModule(apiKeysModule, deps)],
     authorize: () => caller,

@@ -4,6 +4,7 @@ import { createApiKey, refuseLiveFromTest } from './create-api-key.ts';
 import type { ApiKeysDeps } from './deps.ts';
 import { effectiveAccess } from './effective-access.ts';
 import { apiKeyDetailView } from './lifecycle-schema.ts';
+import { leakRoutes } from './leaks/routes.ts';
 import { lifecycleRoutes } from './lifecycle-routes.ts';
 import { apiKeyNotFound } from './problems.ts';
 import { findApiKey, selectApiKeys } from './repository.ts';
@@ -122,4 +123,4 @@ const showEffectiveAccess = defineRoute({
   },
 });
 
-export const routes = [create, list, get, revoke, showEffectiveAccess, ...lifecycleRoutes];
+export const routes = [create, list, get, revoke, showEffectiveAccess, ...lifecycleRoutes, ...leakRoutes];

@@ -1,5 +1,11 @@
 import { accountsModule, createAccounts, createCompany, createPerson } from '@impact-hub/accounts';
-import { apiKeysModule, createApiKey, createApiKeyVerifier, type CreateApiKeyInput } from '@impact-hub/api-keys';
+import {
+  apiKeysModule,
+  createApiKey,
+  createApiKeyVerifier,
+  createLeakReports,
+  type CreateApiKeyInput,
+} from '@impact-hub/api-keys';
 import {
   bindModule,
   buildHttpServer,
@@ -56,10 +62,11 @@ const startHub = async (database: TestDatabase) => {
   });
   const authorize = createAccessPolicy({ apiKeys, accounts, publicUrl });
   const routeTable = [...probe.routes, ...accountsModule.routes, ...apiKeysModule.routes];
+  const leakReports = createLeakReports({ policy: 'revoke', metrics });
   const server = buildHttpServer({
     modules: [
       bindModule(accountsModule, { db, clock, accounts, scopeCatalogue }),
-      bindModule(apiKeysModule, { db, clock, scopeCatalogue, routeTable }),
+      bindModule(apiKeysModule, { db, clock, scopeCatalogue, routeTable, leakReports }),
       bindModule(probe, null),
     ],
     authorize,

@@ -83,6 +83,10 @@ export const settingsSchema = z.object({
   HUB_JOB_LEASE_SECONDS: integer(1, 3_600)
     .default(60)
     .describe('Seconds until a dispatched job without an answer is dispatched again.'),
+  HUB_LEAKED_KEY_POLICY: z
+    .enum(['revoke', 'disable', 'notify'], { message: 'must be one of revoke, disable, notify' })
+    .default('revoke')
+    .describe('What happens to a valid API key that is reported as found in public: revoke, disable or notify.'),
   HUB_OIDC_ISSUER: httpUrl.optional().describe('OpenID Connect issuer for single sign-on.'),
   HUB_OIDC_CLIENT_ID: z.string().min(1).optional().describe('Client id registered with the issuer.'),
   HUB_OIDC_CLIENT_SECRET: z.string().min(1).optional().describe('Client secret registered with the issuer.'),
