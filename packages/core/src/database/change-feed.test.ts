@@ -213,3 +213,15 @@ test('after a long suspension the feed is not current, and tells to forget what 
   await until(() => onMissed.mock.calls.length > 0);
   now.mockRestore();
 });
+
+test('the feed’s position covers every change that had committed when it was asked, and changes come with their number', async () => {
+  const feed = await startChangeFeed(database.db);
+  const told: number[] = [];
+  feed.subscribe('numbered', (_key, seq) => void told.push(...(seq === undefined ? [] : [seq])));
+  await database.db.company(newId(), (tx) => publishChange(tx, 'numbered', 'a'));
+  const committedMs = performance.now();
+  await until(() => feed.position().asOfMs > committedMs);
+  expect(told).toHaveLength(1);
+  expect(feed.position().seq).toBeGreaterThanOrEqual(told[0] ?? Infinity);
+  await feed.stop();
+});

@@ -14,9 +14,15 @@ import type { Change, Tx } from './transaction.ts';
 export type ChangeFeed = {
   /**
    * Calls `onChange(key)` for every change of `topic`, more than once for most, and `onMissed` when this process was cut
-   * off for so long that changes may have been pruned before it saw them: nothing cached can be trusted then.
+   * off for so long that changes may have been pruned before it saw them: nothing cached can be trusted then. `seq` is
+   * known when the poll told.
    */
-  subscribe(topic: string, onChange: (key: string) => void, onMissed?: () => void): void;
+  subscribe(topic: string, onChange: (key: string, seq?: number) => void, onMissed?: () => void): void;
+  /**
+   * All changes up to `seq` have been told, each with its number. `asOfMs`, of the monotonic clock, is when that was
+   * asked: what committed before it is among them.
+   */
+  position(): { seq: number; asOfMs: number };
   /** False when nothing proves that changes still arrive; caches must then read through. */
   isCurrent(): boolean;
   stop(): Promise<void>;
@@ -75,7 +81,7 @@ const createFeedMetrics = (registry: Registry | undefined, isCurrent: () => bool
 
 /** Who wants to know of which changes. A subscriber that fails stops neither the others nor the feed. */
 const createSubscribers = (onError: (error: unknown) => void) => {
-  const subscribers = new Map<string, ((key: string) => void)[]>();
+  const subscribers = new Map<string, ((key: string, seq?: number) => void)[]>();
   const forgetters: (() => void)[] = [];
   const attempt = (work: () => void): void => {
     try {
@@ -85,12 +91,12 @@ const createSubscribers = (onError: (error: unknown) => void) => {
     }
   };
   return {
-    subscribe: (topic: string, onChange: (key: string) => void, onMissed?: () => void): void => {
+    subscribe: (topic: string, onChange: (key: string, seq?: number) => void, onMissed?: () => void): void => {
       subscribers.set(topic, [...(subscribers.get(topic) ?? []), onChange]);
       if (onMissed !== undefined) forgetters.push(onMissed);
     },
-    tell: ({ topic, key }: Change): void => {
-      for (const onChange of subscribers.get(topic) ?? []) attempt(() => onChange(key));
+    tell: ({ topic, key }: Change, seq?: number): void => {
+      for (const onChange of subscribers.get(topic) ?? []) attempt(() => onChange(key, seq));
     },
     forgetAll: (): void => forgetters.forEach(attempt),
   };
@@ -103,6 +109,7 @@ const createProof = (forgetAll: () => void) => {
   let atWallMs = Date.now();
   return {
     isCurrent: (): boolean => performance.now() - atMs < trustedForMs && Math.abs(Date.now() - atWallMs) < trustedForMs,
+    atMs: (): number => atMs,
     by: async (read: () => Promise<void>): Promise<void> => {
       const startedAtMs = performance.now();
       const startedAtWallMs = Date.now();
@@ -117,9 +124,10 @@ const createProof = (forgetAll: () => void) => {
 };
 
 /** Reads the changes above the last sequence number seen. */
-const createChangeReader = (sql: Sql, hear: (change: Change) => void) => {
+const createChangeReader = (sql: Sql, hear: (change: Change, seq: number) => void) => {
   let lastSeq = 0n;
   return {
+    lastSeq: (): number => Number(lastSeq),
     readHead: async (): Promise<void> => {
       const [head] = await sql<{ seq: string }[]>`select coalesce(max(seq), 0)::text as seq from hub_change`;
       lastSeq = BigInt(head?.seq ?? 0);
@@ -128,7 +136,7 @@ const createChangeReader = (sql: Sql, hear: (change: Change) => void) => {
       const rows = await sql<{ seq: string; topic: string; key: string }[]>`
         select seq::text, topic, key from hub_change where seq > ${lastSeq.toString()} order by seq`;
       for (const { seq, topic, key } of rows) {
-        hear({ topic, key });
+        hear({ topic, key }, Number(seq));
         if (BigInt(seq) > lastSeq) lastSeq = BigInt(seq);
       }
     },
@@ -158,11 +166,11 @@ export const startChangeFeed = async (
   const { subscribe, tell, forgetAll } = createSubscribers(onError);
   const proof = createProof(forgetAll);
   const countHeard = createFeedMetrics(metrics, proof.isCurrent);
-  const hear = (path: Path, change: Change): void => {
+  const hear = (path: Path, change: Change, seq?: number): void => {
     countHeard(path);
-    tell(change);
+    tell(change, seq);
   };
-  const changes = createChangeReader(db.systemSql, (change) => hear('poll', change));
+  const changes = createChangeReader(db.systemSql, (change, seq) => hear('poll', change, seq));
   const listener = await db.systemSql.listen(channel, (message) => {
     const [topic, key] = JSON.parse(message) as [string, string];
     hear('notify', { topic, key });
@@ -179,6 +187,7 @@ export const startChangeFeed = async (
   const polling = pollForever(() => proof.by(changes.readNew).catch(onError), stopping.signal);
   return {
     subscribe,
+    position: () => ({ seq: changes.lastSeq(), asOfMs: proof.atMs() }),
     isCurrent: proof.isCurrent,
     stop: async () => {
       stopping.abort();
