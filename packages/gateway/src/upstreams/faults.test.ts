@@ -1,0 +1,329 @@
+import { request as httpRequest, type RequestListener } from 'node:http';
+import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { LookUp } from './connect-guarded.ts';
+import { startHubWith, startService } from './test-upstream.ts';
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+const behindHub = async (listener: RequestListener, settings: Record<string, unknown> = {}) => {
+  const service = await startService(listener);
+  closing.push(service.close);
+  const hub = await startHubWith(service.url, settings);
+  closing.push(hub.close);
+  return { ...hub, service };
+};
+const hubTo = async (...given: Parameters<typeof startHubWith>) => {
+  const hub = await startHubWith(...given);
+  closing.push(hub.close);
+  return hub;
+};
+
+/** Speaks bytes instead of HTTP. */
+const startTcp = async (answer: string, end: 'end' | 'reset' | 'stay'): Promise<string> => {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      socket.write(answer, () => {
+        if (end === 'end') socket.end();
+        if (end === 'reset') setTimeout(() => socket.resetAndDestroy(), 20);
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closing.push(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+};
+
+const problemOf = async (answer: Response) => {
+  const body = (await answer.json()) as { code: string };
+  return [answer.status, body.code, answer.headers.get('retry-after')];
+};
+
+const sendRaw = (port: number, text: string): Promise<string> =>
+  new Promise((resolve) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.on('data', (chunk) => (answer += chunk.toString()));
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(answer));
+  });
+
+describe('an upstream that cannot be reached', () => {
+  it('is a 502 with a time to come back, also for a request with a body', async () => {
+    const hub = await hubTo('http://127.0.0.1:1', { retries: 0 });
+    expect(await problemOf(await hub.ask('/api/reports/x'))).toEqual([502, 'upstreams.unreachable', '2']);
+    const body = 'x'.repeat(5_000_000);
+    const answer = await sendRaw(
+      hub.port,
+      `POST /api/reports/x HTTP/1.1\r\nhost: x\r\nx-api-key: reports:write\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, 100_000)}`,
+    );
+    expect(answer).toContain('502 Bad Gateway');
+    expect(answer).toContain('upstreams.unreachable');
+  });
+
+  it('opens the circuit, is left alone, and is tried again when the time is over', async () => {
+    let isBroken = true;
+    let seen = 0;
+    const hub = await behindHub((_request, response) => {
+      seen += 1;
+      response.statusCode = isBroken ? 500 : 200;
+      response.end();
+    });
+    for (let call = 0; call < 5; call += 1) expect((await hub.ask('/api/reports/x')).status).toBe(500);
+    expect(await problemOf(await hub.ask('/api/reports/x'))).toEqual([503, 'upstreams.circuit_open', '60']);
+    expect(seen).toBe(5);
+    expect(hub.breakers.list()).toMatchObject([{ name: 'upstream:reports', state: 'open' }]);
+    isBroken = false;
+    hub.clock.advanceMs(60_000);
+    expect((await hub.ask('/api/reports/x')).status).toBe(200);
+    expect((await hub.ask('/api/reports/x')).status).toBe(200);
+    expect(hub.breakers.list()).toMatchObject([{ state: 'closed' }]);
+  });
+
+  it('does not count answers of 4xx against it, save 429', async () => {
+    let status = 404;
+    const hub = await behindHub((_request, response) => {
+      response.statusCode = status;
+      response.end();
+    });
+    for (let call = 0; call < 6; call += 1) expect((await hub.ask('/api/reports/x')).status).toBe(404);
+    status = 429;
+    for (let call = 0; call < 5; call += 1) expect((await hub.ask('/api/reports/x')).status).toBe(429);
+    expect((await hub.ask('/api/reports/x')).status).toBe(503);
+  });
+});
+
+describe('retries', () => {
+  it('hide a failure of a GET without a body', async () => {
+    let seen = 0;
+    const hub = await behindHub((request, response) => {
+      seen += 1;
+      if (seen === 1) return void request.socket.destroy();
+      response.statusCode = seen === 2 ? 503 : 200;
+      return void response.end(`attempt ${seen}`);
+    });
+    const answer = await hub.ask('/api/reports/x');
+    expect([answer.status, await answer.text()]).toEqual([200, 'attempt 3']);
+    expect(await hub.metrics.metrics()).toContain('upstream_requests_total{upstream="reports",outcome="retried"} 2');
+  });
+
+  it('never send a change twice', async () => {
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+      let seen = 0;
+      const hub = await behindHub((request) => {
+        seen += 1;
+        request.socket.destroy();
+      });
+      expect(await problemOf(await hub.ask('/api/reports/x', { method })), method).toEqual([
+        502,
+        'upstreams.bad_answer',
+        null,
+      ]);
+      expect(seen).toBe(1);
+    }
+  });
+
+  it('give the upstream’s own answer when there are no more of them', async () => {
+    let seen = 0;
+    const hub = await behindHub(
+      (_request, response) => {
+        seen += 1;
+        response.statusCode = 503;
+        response.setHeader('retry-after', '77');
+        response.end('resting');
+      },
+      { breaker: { failureThreshold: 100 } },
+    );
+    const answer = await hub.ask('/api/reports/x');
+    expect([answer.status, answer.headers.get('retry-after'), await answer.text()]).toEqual([503, '77', 'resting']);
+    expect(seen).toBe(3);
+  });
+
+  it('are bounded by a budget, not multiplied by an outage', async () => {
+    let seen = 0;
+    const hub = await behindHub(
+      (_request, response) => {
+        seen += 1;
+        response.statusCode = 503;
+        response.end();
+      },
+      { breaker: { failureThreshold: 1_000 } },
+    );
+    for (let call = 0; call < 50; call += 1) await hub.ask('/api/reports/x');
+    expect(seen).toBeLessThanOrEqual(50 + 10 + 5);
+  });
+});
+
+describe('an upstream that breaks off', () => {
+  const brokenOff = 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf';
+  const brokenChunks = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n';
+  it.each([
+    ['a known length, ended', brokenOff, 'end'],
+    ['a known length, reset', brokenOff, 'reset'],
+    ['chunks, ended', brokenChunks, 'end'],
+    ['chunks, reset', brokenChunks, 'reset'],
+  ] as const)('breaks the client’s connection, too: %s', async (_what, text, end) => {
+    const hub = await hubTo(await startTcp(text, end), { retries: 0 });
+    const answer = await sendRaw(hub.port, 'GET /api/reports/x HTTP/1.1\r\nhost: x\r\nx-api-key: reports:read\r\n\r\n');
+    expect(answer).toContain('half');
+    expect(answer).not.toMatch(/\r\n0\r\n\r\n$/);
+    expect(hub.breakers.list()).toMatchObject([{ failures: 1 }]);
+    await expect(hub.ask('/api/reports/x').then((response) => response.text())).rejects.toThrow(/terminated|failed/);
+  });
+
+  it('or answers something else than HTTP is a 502', async () => {
+    for (const text of ['SSH-2.0-hello\r\n', 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab']) {
+      const hub = await hubTo(await startTcp(text, 'end'), { retries: 0 });
+      expect(await problemOf(await hub.ask('/api/reports/x'))).toEqual([502, 'upstreams.bad_answer', null]);
+    }
+  });
+});
+
+describe('a slow upstream', () => {
+  it('is a 504 when its answer does not begin in time', async () => {
+    const hub = await behindHub(() => undefined, { timeoutMs: 100, retries: 0 });
+    expect(await problemOf(await hub.ask('/api/reports/x'))).toEqual([504, 'upstreams.timeout', '5']);
+    expect(await problemOf(await hub.ask('/api/reports/x', { method: 'POST', body: 'x' }))).toEqual([
+      504,
+      'upstreams.timeout',
+      '5',
+    ]);
+    expect(hub.breakers.list()).toMatchObject([{ failures: 2 }]);
+  });
+
+  it('ends with the connection when its body stops coming', async () => {
+    const hub = await behindHub((_request, response) => void response.write('half'), {
+      idleTimeoutMs: 100,
+      retries: 0,
+    });
+    const answer = await hub.ask('/api/reports/x');
+    await expect(answer.text()).rejects.toThrow('terminated');
+  });
+
+  it('takes only so many requests at once', async () => {
+    const waiting: (() => void)[] = [];
+    const hub = await behindHub((_request, response) => void waiting.push(() => response.end()), { maxConcurrent: 2 });
+    const first = [hub.ask('/api/reports/x'), hub.ask('/api/reports/x')];
+    await vi.waitFor(() => expect(waiting).toHaveLength(2));
+    expect(await problemOf(await hub.ask('/api/reports/x'))).toEqual([503, 'upstreams.busy', '1']);
+    waiting.forEach((finish) => finish());
+    expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200]);
+    expect(await hub.metrics.metrics()).toContain('upstream_requests_in_flight{upstream="reports"} 0');
+  });
+});
+
+describe('a client', () => {
+  it('that goes away ends the request to the upstream, and says nothing about the upstream', async () => {
+    const aborted = vi.fn<() => void>();
+    const hub = await behindHub((request, response) => {
+      response.write('begin');
+      request.socket.on('close', aborted);
+    });
+    const controller = new AbortController();
+    const answer = await hub.ask('/api/reports/x', { signal: controller.signal });
+    expect(answer.status).toBe(200);
+    controller.abort();
+    await vi.waitFor(() => expect(aborted).toHaveBeenCalled());
+    await vi.waitFor(() => expect(hub.breakers.list()).toMatchObject([{ failures: 0, totals: { cancel: 1 } }]));
+  });
+
+  it('that breaks off its upload leaves the upstream with a broken request, not a short one', async () => {
+    const ends: string[] = [];
+    const hub = await behindHub((request) => {
+      request.on('end', () => ends.push('complete'));
+      request.on('error', () => ends.push('broken'));
+      request.resume();
+    });
+    const socket = connect(hub.port, '127.0.0.1', () =>
+      socket.write(
+        'POST /api/reports/x HTTP/1.1\r\nhost: x\r\nx-api-key: reports:write\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n',
+      ),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.resetAndDestroy();
+    await vi.waitFor(() => expect(ends).toEqual(['broken']));
+  });
+
+  it('may not send more than the upstream takes, announced or not', async () => {
+    const hub = await behindHub(
+      (request, response) => {
+        request.resume();
+        request.on('end', () => response.end());
+      },
+      { maxBodyBytes: 1_000 },
+    );
+    expect((await hub.ask('/api/reports/x', { method: 'POST', body: 'x'.repeat(1_000) })).status).toBe(200);
+    const big = await hub.ask('/api/reports/x', { method: 'POST', body: 'x'.repeat(1_001) });
+    expect((await problemOf(big))[1]).toBe('request.body_too_large');
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const sent = httpRequest(`${hub.url}/api/reports/x`, { method: 'POST', headers: hub.headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      sent.on('error', reject);
+      sent.write('x'.repeat(600));
+      setTimeout(() => sent.end('x'.repeat(600)), 20);
+    });
+    expect(status).toBe(413);
+    expect(hub.breakers.list()).toMatchObject([{ failures: 0 }]);
+  });
+});
+
+describe('a target that leads inside', () => {
+  const answering =
+    (...addresses: string[]): LookUp =>
+    (_host, _options, done) =>
+      done(
+        null,
+        addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+      );
+
+  it.each([
+    ['127.0.0.1'],
+    ['169.254.169.254'],
+    ['10.0.0.1'],
+    ['::1'],
+    ['::ffff:127.0.0.1'],
+    ['fd00::1'],
+    ['0.0.0.0'],
+    ['64:ff9b::7f00:1'],
+    ['93.184.216.34', '127.0.0.1'],
+  ])('is refused: a name that resolves to %s', async (...addresses) => {
+    const hub = await hubTo(
+      'http://reports.example',
+      { allowPrivateAddresses: false, retries: 0 },
+      { lookUp: answering(...addresses) },
+    );
+    expect(await problemOf(await hub.ask('/api/reports/x'))).toEqual([502, 'upstreams.address_refused', null]);
+  });
+
+  it('is judged by the very answer that is connected to, so that no second one can differ', async () => {
+    let asked = 0;
+    let seen = 0;
+    const service = await startService((_request, response) => {
+      seen += 1;
+      response.end();
+    });
+    closing.push(service.close);
+    const rebinding: LookUp = (_host, _options, done) => {
+      asked += 1;
+      done(null, [{ address: asked === 1 ? '192.0.2.1' : '127.0.0.1', family: 4 }]);
+    };
+    const hub = await hubTo(
+      service.url.replace('127.0.0.1', 'reports.example'),
+      { allowPrivateAddresses: false, retries: 2 },
+      { lookUp: rebinding },
+    );
+    expect((await hub.ask('/api/reports/x')).status).toBe(502);
+    expect(seen).toBe(0);
+  });
+
+  it('is reached when the operator allows it', async () => {
+    const hub = await behindHub((_request, response) => response.end('inside'));
+    expect(await (await hub.ask('/api/reports/x')).text()).toBe('inside');
+  });
+});

@@ -1,0 +1,60 @@
+import { currentTraceparent } from '@impact-hub/core';
+import type { FastifyRequest } from 'fastify';
+import { endsHere } from './hop-headers.ts';
+
+/** What the hub itself reads or writes: credentials, and claims about the caller that only the hub may make. */
+const ownHeaders: ReadonlySet<string> = new Set([
+  'authorization',
+  'expect',
+  'forwarded',
+  'host',
+  'via',
+  'x-api-key',
+  'x-real-ip',
+  'x-request-id',
+]);
+const ownPrefixes = ['x-hub-', 'x-forwarded-'];
+
+/** Underscores, too: some servers read `X_Hub_Identity` as `X-Hub-Identity`. */
+const isOwn = (name: string): boolean =>
+  ownHeaders.has(name) || ownPrefixes.some((prefix) => name.startsWith(prefix)) || name.includes('_');
+
+const ownCookie = /^\s*(__Secure-|__Host-)?hub\./;
+
+/** The cookies without the hub's own; undefined when nothing is left. */
+export const foreignCookies = (header: string): string | undefined => {
+  const kept = header.split(';').filter((cookie) => !ownCookie.test(cookie));
+  return kept.length === 0 ? undefined : kept.join(';').trim();
+};
+
+/** Whether a `Set-Cookie` value would set one of the hub's own cookies. */
+export const setsOwnCookie = (value: string): boolean => ownCookie.test(value);
+
+/** The header fields for the upstream as `[name, value, …]`: the client's, less what is the hub's, plus what it adds. */
+export const upstreamRequestHeaders = (request: FastifyRequest, identity: string): string[] => {
+  const { rawHeaders, headers } = request.raw;
+  const ends = endsHere(headers.connection);
+  const traceparent = currentTraceparent();
+  const sent = [
+    'x-hub-identity',
+    identity,
+    'x-request-id',
+    request.id,
+    'x-forwarded-for',
+    request.ip,
+    'x-forwarded-proto',
+    request.protocol,
+    'x-forwarded-host',
+    request.host,
+    'via',
+    headers.via === undefined ? '1.1 impact-hub' : `${headers.via}, 1.1 impact-hub`,
+  ];
+  if (traceparent !== null) sent.push('traceparent', traceparent);
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!.toLowerCase();
+    if (isOwn(name) || ends(name) || (name === 'traceparent' && traceparent !== null)) continue;
+    const value = name === 'cookie' ? foreignCookies(rawHeaders[index + 1]!) : rawHeaders[index + 1]!;
+    if (value !== undefined) sent.push(name, value);
+  }
+  return sent;
+};

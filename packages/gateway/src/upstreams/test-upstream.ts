@@ -1,0 +1,99 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import {
+  bindModule,
+  buildHttpServer,
+  coreProblems,
+  createBreakers,
+  createHttpMetrics,
+  createLogger,
+  createMetrics,
+  type Edge,
+} from '@impact-hub/core';
+import { controlledClock, keyPrincipal } from '@impact-hub/testkit';
+import type { LookUp } from './connect-guarded.ts';
+import { createUpstreams } from './create-upstreams.ts';
+import { createIdentitySigner } from './identity-signer.ts';
+import { parseUpstreamsFile } from './upstream-settings.ts';
+
+export const companyId = '0192f000-0000-7000-8000-000000000000';
+
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+
+/** A service of its own to put behind the hub. */
+export const startService = async (listener: RequestListener) => {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    server,
+    url: `http://127.0.0.1:${portOf(server)}`,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+};
+
+type Options = { edge?: Edge; lookUp?: LookUp };
+
+/** A listening hub with one service, called as a key with the scopes `reports:read` and `reports:write`. */
+export const startHubWith = async (target: string, settings: Record<string, unknown> = {}, options: Options = {}) => {
+  const clock = controlledClock(new Date());
+  const metrics = createMetrics();
+  const log = createLogger({ level: 'silent' });
+  const breakers = createBreakers({ clock, metrics, log });
+  const signer = createIdentitySigner({ seed: randomBytes(32), issuer: 'https://hub.test', clock });
+  const upstream = {
+    name: 'reports',
+    prefix: '/api/reports',
+    target,
+    scopes: { read: ['reports:read'], write: ['reports:write'] },
+    allowPrivateAddresses: true,
+    ...settings,
+  };
+  const file = parseUpstreamsFile(JSON.stringify({ upstreams: [upstream] }), ['reports:read', 'reports:write']);
+  const { lookUp } = options;
+  const deps = { breakers, signer, clock, metrics, random: () => 0, ...(lookUp === undefined ? {} : { lookUp }) };
+  const upstreams = createUpstreams(file, deps);
+  const caller = { ...keyPrincipal(companyId, ['reports:read', 'reports:write']) };
+  const server = buildHttpServer({
+    modules: [bindModule(upstreams.module, deps)],
+    log,
+    metrics: createHttpMetrics(metrics),
+    ...(options.edge === undefined ? {} : { edge: options.edge }),
+    authorize: (request, access) => {
+      const scopes = String(request.headers['x-api-key'] ?? '').split(' ');
+      if (scopes[0] === '') throw coreProblems.unauthenticated();
+      const needed = typeof access === 'object' ? access.scopes : [];
+      if (!needed.every((scope) => scopes.includes(scope))) throw coreProblems.forbidden();
+      return caller;
+    },
+  });
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  const port = portOf(server.server);
+  const headers = { 'x-api-key': 'reports:read reports:write' };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    headers,
+    caller,
+    breakers,
+    clock,
+    metrics,
+    server,
+    ask: (path: string, init: RequestInit = {}) =>
+      fetch(`http://127.0.0.1:${port}${path}`, {
+        redirect: 'manual',
+        ...init,
+        headers: { ...headers, ...(init.headers as Record<string, string>) },
+      }),
+    close: async () => {
+      server.server.closeAllConnections();
+      await Promise.all([server.close(), upstreams.stop()]);
+      breakers.stop();
+    },
+  };
+};
+
+export type HubWithUpstream = Awaited<ReturnType<typeof startHubWith>>;
