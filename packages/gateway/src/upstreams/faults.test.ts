@@ -1,26 +1,10 @@
-import { request as httpRequest, type RequestListener } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { LookUp } from './connect-guarded.ts';
-import { startHubWith, startService } from './test-upstream.ts';
+import { createStage, problemOf, sendRaw } from './test-upstream.ts';
 
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
-
-const behindHub = async (listener: RequestListener, settings: Record<string, unknown> = {}) => {
-  const service = await startService(listener);
-  closing.push(service.close);
-  const hub = await startHubWith(service.url, settings);
-  closing.push(hub.close);
-  return { ...hub, service };
-};
-const hubTo = async (...given: Parameters<typeof startHubWith>) => {
-  const hub = await startHubWith(...given);
-  closing.push(hub.close);
-  return hub;
-};
+const { behindHub, hubTo, onEnd, strike } = createStage();
+afterEach(strike);
 
 /** Speaks bytes instead of HTTP. */
 const startTcp = async (answer: string, end: 'end' | 'reset' | 'stay'): Promise<string> => {
@@ -34,23 +18,9 @@ const startTcp = async (answer: string, end: 'end' | 'reset' | 'stay'): Promise<
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  closing.push(() => server.close());
+  onEnd(() => server.close());
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 };
-
-const problemOf = async (answer: Response) => {
-  const body = (await answer.json()) as { code: string };
-  return [answer.status, body.code, answer.headers.get('retry-after')];
-};
-
-const sendRaw = (port: number, text: string): Promise<string> =>
-  new Promise((resolve) => {
-    let answer = '';
-    const socket = connect(port, '127.0.0.1', () => socket.write(text));
-    socket.on('data', (chunk) => (answer += chunk.toString()));
-    socket.on('error', () => undefined);
-    socket.on('close', () => resolve(answer));
-  });
 
 describe('an upstream that cannot be reached', () => {
   it('is a 502 with a time to come back, also for a request with a body', async () => {
@@ -270,60 +240,5 @@ describe('a client', () => {
     });
     expect(status).toBe(413);
     expect(hub.breakers.list()).toMatchObject([{ failures: 0 }]);
-  });
-});
-
-describe('a target that leads inside', () => {
-  const answering =
-    (...addresses: string[]): LookUp =>
-    (_host, _options, done) =>
-      done(
-        null,
-        addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
-      );
-
-  it.each([
-    ['127.0.0.1'],
-    ['169.254.169.254'],
-    ['10.0.0.1'],
-    ['::1'],
-    ['::ffff:127.0.0.1'],
-    ['fd00::1'],
-    ['0.0.0.0'],
-    ['64:ff9b::7f00:1'],
-    ['93.184.216.34', '127.0.0.1'],
-  ])('is refused: a name that resolves to %s', async (...addresses) => {
-    const hub = await hubTo(
-      'http://reports.example',
-      { allowPrivateAddresses: false, retries: 0 },
-      { lookUp: answering(...addresses) },
-    );
-    expect(await problemOf(await hub.ask('/api/reports/x'))).toEqual([502, 'upstreams.address_refused', null]);
-  });
-
-  it('is judged by the very answer that is connected to, so that no second one can differ', async () => {
-    let asked = 0;
-    let seen = 0;
-    const service = await startService((_request, response) => {
-      seen += 1;
-      response.end();
-    });
-    closing.push(service.close);
-    const rebinding: LookUp = (_host, _options, done) => {
-      asked += 1;
-      done(null, [{ address: asked === 1 ? '192.0.2.1' : '127.0.0.1', family: 4 }]);
-    };
-    const hub = await hubTo(
-      service.url.replace('127.0.0.1', 'reports.example'),
-      { allowPrivateAddresses: false, retries: 2 },
-      { lookUp: rebinding },
-    );
-    expect((await hub.ask('/api/reports/x')).status).toBe(502);
-    expect(seen).toBe(0);
-  });
-
-  it('is reached when the operator allows it', async () => {
-    const hub = await behindHub((_request, response) => response.end('inside'));
-    expect(await (await hub.ask('/api/reports/x')).text()).toBe('inside');
   });
 });

@@ -5,28 +5,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
-import { companyId, startHubWith, startService } from './test-upstream.ts';
+import { companyId, createStage } from './test-upstream.ts';
 
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
-
-const behindHub = async (
-  listener: RequestListener,
-  settings: Record<string, unknown> = {},
-  options: Parameters<typeof startHubWith>[2] = {},
-) => {
-  const service = await startService(listener);
-  closing.push(service.close);
-  const hub = await startHubWith(
-    `${service.url}${String(settings['path'] ?? '')}`,
-    { ...settings, path: undefined },
-    options,
-  );
-  closing.push(hub.close);
-  return { ...hub, service };
-};
+const { behindHub, strike } = createStage();
+afterEach(strike);
 
 /** Answers with what arrived. */
 const mirror: RequestListener = (request, response) => {
@@ -41,16 +23,6 @@ const mirror: RequestListener = (request, response) => {
 
 type Mirrored = { method: string; url: string; headers: Record<string, string>; rawHeaders: string[]; body: string };
 
-/** Sends bytes as they are and reads until the connection ends. */
-const sendRaw = (port: number, text: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(text));
-    let answer = '';
-    socket.on('data', (chunk) => (answer += chunk.toString()));
-    socket.on('close', () => resolve(answer));
-    socket.on('error', reject);
-  });
-
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 const bytesInUse = (): number => {
@@ -60,7 +32,7 @@ const bytesInUse = (): number => {
 
 describe('a request to an upstream', () => {
   it('arrives with its method, path, query, body and headers, for every method', async () => {
-    const hub = await behindHub(mirror, { path: '/base/v2/' });
+    const hub = await behindHub(mirror, {}, { path: '/base/v2/' });
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
       const body = method === 'GET' || method === 'OPTIONS' ? null : '{ not: json';
       const answer = await hub.ask('/api/reports/a%20b/c?x=1&y=%2F', {
@@ -172,42 +144,38 @@ describe('a request to an upstream', () => {
     expect(payload.exp! - payload.iat!).toBe(60);
   });
 
-  it('streams 100 MB there and back with little of it in memory', async () => {
-    const hub = await behindHub((request, response) => {
-      request.pipe(response);
-    });
-    const chunk = Buffer.alloc(64 * 1024, 'x');
-    const total = 1_600;
+  it('streams 200 MB there and back with little of it in memory', async () => {
+    const hub = await behindHub((request, response) => void request.pipe(response), { maxBodyBytes: 1e9 });
+    const total = 200 * 1024 * 1024;
+    const part = 64 * 1024;
     let sent = 0;
+    let received = 0;
+    // Garbage that is not yet swept counts, too; so the least of several looks tells what is really held.
+    let held = Number.POSITIVE_INFINITY;
+    let nextLook = total / 2;
+    const before = bytesInUse();
     const source = new Readable({
       read() {
-        this.push(sent++ < total ? Buffer.from(chunk) : null);
+        sent += part;
+        this.push(sent <= total ? Buffer.alloc(part, 'x') : null);
       },
     });
-    const before = bytesInUse();
-    let most = 0;
-    let samples = 0;
-    let received = 0;
+    const look = (chunk: Buffer): void => {
+      received += chunk.length;
+      if (received < nextLook) return;
+      nextLook += total / 40;
+      held = Math.min(held, bytesInUse() - before);
+    };
     await new Promise<void>((resolve, reject) => {
-      const request = httpRequest(
-        `${hub.url}/api/reports/echo`,
-        { method: 'POST', headers: hub.headers },
-        (response) => {
-          response.on('data', (part: Buffer) => {
-            received += part.length;
-            if (received > (samples + 1) * 10_000_000) {
-              samples += 1;
-              most = Math.max(most, bytesInUse() - before);
-            }
-          });
-          response.on('end', resolve);
-        },
+      const options = { method: 'POST', headers: hub.headers };
+      const request = httpRequest(`${hub.url}/api/reports/echo`, options, (response) =>
+        response.on('data', look).on('end', resolve),
       );
       request.on('error', reject);
       source.pipe(request);
     });
-    expect(received).toBe(total * chunk.length);
-    expect(most).toBeLessThan(40 * 1024 * 1024);
+    expect(received).toBe(total);
+    expect(held).toBeLessThan(10 * 1024 * 1024);
   });
 
   it('holds the upstream back while the client does not read', async () => {
@@ -273,6 +241,7 @@ describe('an answer of an upstream', () => {
         response.writeHead(302, { location: to.replace('SELF', `http://${request.headers.host}`) });
         response.end();
       },
+      {},
       { path: '/base' },
     );
     const locationOf = async (to: string) => (await hub.ask(`/api/reports/go?to=${to}`)).headers.get('location');
@@ -299,67 +268,5 @@ describe('an answer of an upstream', () => {
     expect(text).toContain('upstream_requests_total{upstream="reports",outcome="answered"} 1');
     expect(text).toContain('http_request_duration_seconds_count{method="POST",route="/api/reports/*",status="201"} 1');
     expect(text).toContain('circuit_breaker_calls_total{name="upstream:reports",outcome="success"} 1');
-  });
-});
-
-describe('paths that could lead out of the prefix', () => {
-  it('are refused before anything goes out', async () => {
-    const seen: string[] = [];
-    const hub = await behindHub((request, response) => {
-      seen.push(request.url ?? '');
-      response.end();
-    });
-    const bad = [
-      '/api/reports/../admin',
-      '/api/reports/./admin',
-      '/api/reports/%2e%2e/admin',
-      '/api/reports/%2E./admin',
-      '/api/reports/..%2fadmin',
-      '/api/reports/..%5cadmin',
-      '/api/reports/..\\admin',
-      '/api/reports/%252e%252e/admin',
-      '/api/reports/%252e%252e%252fadmin',
-      '/api/reports/a/..;/admin',
-      '/api/reports/%2e%2e%3b/admin',
-      '/api/reports//evil.example/x',
-      '/api/reports/%2fevil.example',
-      '/api/reports/a%00b',
-      '/api/reports/a%0d%0ab',
-      '/api/reports/%zz',
-      '/api/reports/..',
-      '/api/re%70orts/x',
-      'http://evil.example/api/reports/x',
-      '/api/reportsx',
-    ];
-    for (const path of bad) {
-      const answer = await sendRaw(
-        hub.port,
-        `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: reports:read\r\n\r\n`,
-      );
-      expect(answer, path).toMatch(/^HTTP\/1.1 40[04] /);
-    }
-    expect(seen).toEqual([]);
-    for (const path of ['/api/reports/a%2Fb', '/api/reports/.well-known', '/api/reports/a..b', '/api/reports/100%25'])
-      expect((await hub.ask(path)).status, path).toBe(200);
-    expect(seen).toEqual(['/a%2Fb', '/.well-known', '/a..b', '/100%25']);
-  });
-});
-
-describe('requests that mean two things', () => {
-  it.each([
-    ['two lengths', 'content-length: 1\r\ncontent-length: 2\r\n\r\nab'],
-    ['length and chunks', 'content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
-    ['chunks twice encoded', 'transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
-    ['a length that is none', 'content-length: +1\r\n\r\na'],
-  ])('are refused: %s', async (_what, rest) => {
-    let seen = 0;
-    const hub = await behindHub((_request, response) => {
-      seen += 1;
-      response.end();
-    });
-    const head = `POST /api/reports/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: reports:write\r\n`;
-    const answer = await sendRaw(hub.port, head + rest);
-    expect(answer).not.toMatch(/^HTTP\/1.1 2/);
-    expect(seen).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import {
   bindModule,
@@ -22,7 +22,7 @@ export const companyId = '0192f000-0000-7000-8000-000000000000';
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 
 /** A service of its own to put behind the hub. */
-export const startService = async (listener: RequestListener) => {
+const startService = async (listener: RequestListener) => {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -38,7 +38,7 @@ export const startService = async (listener: RequestListener) => {
 type Options = { edge?: Edge; lookUp?: LookUp };
 
 /** A listening hub with one service, called as a key with the scopes `reports:read` and `reports:write`. */
-export const startHubWith = async (target: string, settings: Record<string, unknown> = {}, options: Options = {}) => {
+const startHubWith = async (target: string, settings: Record<string, unknown> = {}, options: Options = {}) => {
   const clock = controlledClock(new Date());
   const metrics = createMetrics();
   const log = createLogger({ level: 'silent' });
@@ -96,4 +96,50 @@ export const startHubWith = async (target: string, settings: Record<string, unkn
   };
 };
 
-export type HubWithUpstream = Awaited<ReturnType<typeof startHubWith>>;
+/** Sends bytes as they are and reads until the connection ends, however it ends. */
+export const sendRaw = (port: number, text: string): Promise<string> =>
+  new Promise((resolve) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.on('data', (chunk) => (answer += chunk.toString()));
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(answer));
+  });
+
+/** Status, code and `Retry-After` of a problem. */
+export const problemOf = async (answer: Response) => {
+  const body = (await answer.json()) as { code: string };
+  return [answer.status, body.code, answer.headers.get('retry-after')];
+};
+
+/** Opens hubs and services for the tests of one file. */
+export const createStage = () => {
+  const closing: (() => unknown)[] = [];
+  const hubTo = async (...given: Parameters<typeof startHubWith>) => {
+    const hub = await startHubWith(...given);
+    closing.push(hub.close);
+    return hub;
+  };
+  const service = async (listener: RequestListener) => {
+    const started = await startService(listener);
+    closing.push(started.close);
+    return started;
+  };
+  return {
+    hubTo,
+    service,
+    /** @param path of the target, after its origin */
+    behindHub: async (
+      listener: RequestListener,
+      settings: Record<string, unknown> = {},
+      options: Options & { path?: string } = {},
+    ) => {
+      const started = await service(listener);
+      return { ...(await hubTo(`${started.url}${options.path ?? ''}`, settings, options)), service: started };
+    },
+    onEnd: (close: () => unknown) => void closing.push(close),
+    strike: async () => {
+      for (const close of closing.splice(0).toReversed()) await close();
+    },
+  };
+};

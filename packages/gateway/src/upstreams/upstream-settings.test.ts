@@ -43,6 +43,11 @@ describe('the upstreams file', () => {
     expect(() => parse(...changes)).toThrow(message);
   });
 
+  it('may not give the hub’s own scopes another meaning', () => {
+    const text = JSON.stringify({ scopes: { 'reports:read': 'Delete everything.' }, upstreams: [] });
+    expect(() => parseUpstreamsFile(text, ['reports:read'])).toThrow(/^scopes\.reports:read is already one/);
+  });
+
   it('that is no JSON is refused', () => {
     expect(() => parseUpstreamsFile('{', [])).toThrow(/^is not valid JSON/);
     expect(() => parseUpstreamsFile('[]', [])).toThrow(/^the file: /);

@@ -116,6 +116,9 @@ export const parseUpstreamsFile = (text: string, knownScopes: Iterable<string>):
     throw new UpstreamsFileError(`${where === '' ? 'the file' : where}: ${issue?.message}.`);
   }
   const known = new Set(knownScopes);
+  for (const scope of Object.keys(parsed.data.scopes))
+    if (known.has(scope))
+      throw new UpstreamsFileError(`scopes.${scope} is already one of the hub's own; leave it out.`);
   for (const index of parsed.data.upstreams.keys()) checkOne(parsed.data, index, known);
   return parsed.data;
 };
