@@ -45,6 +45,6 @@ export type Edge = {
 /** A problem as the answer that would be sent for it. */
 export const problemAnswer = (problem: ProblemError, request: FastifyRequest): Answer => ({
   status: problem.definition.status,
-  headers: { ...problem.options.headers, 'content-type': `${problemMediaType}; charset=utf-8` },
+  headers: { ...problem.options.headers, 'content-type': problemMediaType },
   body: JSON.stringify(problemBody(problem, { id: request.id, path: request.url.split('?', 1)[0] ?? '/' })),
 });
