@@ -1,4 +1,3 @@
-import { ProblemError } from '@impact-hub/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readIdempotencyKey } from './read-idempotency-key.ts';
@@ -36,14 +35,11 @@ describe('an Idempotency-Key', () => {
     ['a control character', 'a\u0001'],
     ['a list', ['a', 'b']],
   ])('is refused with 400 naming the header for %s', (_what, header) => {
-    const refusal = expect(() => readIdempotencyKey(header));
-    refusal.toThrow(ProblemError);
-    refusal.toThrow(expect.objectContaining({ definition: expect.objectContaining({ status: 400 }) }));
-    refusal.toThrow(
+    const errors = [expect.objectContaining({ pointer: '/headers/idempotency-key' })];
+    expect(() => readIdempotencyKey(header)).toThrow(
       expect.objectContaining({
-        options: expect.objectContaining({
-          errors: [expect.objectContaining({ pointer: '/headers/idempotency-key' })],
-        }),
+        definition: expect.objectContaining({ code: 'request.invalid', status: 400 }),
+        options: expect.objectContaining({ errors }),
       }),
     );
   });
