@@ -7,7 +7,7 @@ const ladder = {
   accounts: ['core', 'crypto', 'audit'],
   'api-keys': ['core', 'crypto', 'audit', 'accounts'],
   'impact-in': ['core', 'crypto', 'audit', 'accounts'],
-  gateway: ['core', 'accounts', 'api-keys'],
+  gateway: ['core', 'audit', 'accounts', 'api-keys'],
   testkit: ['core', 'embedded-stores'],
 };
 

@@ -14,6 +14,8 @@ export type ProblemOptions = {
   /** Public: says what happened in this case. */
   detail?: string;
   errors?: readonly FieldError[];
+  /** Further members of the body that this problem defines (RFC 9457, section 3.2). */
+  members?: Readonly<Record<string, unknown>>;
   headers?: Record<string, string>;
   /** Private: logged, never sent. */
   cause?: unknown;
