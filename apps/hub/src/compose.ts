@@ -19,6 +19,7 @@ import { createCrypto } from '@impact-hub/crypto';
 import { createAccessPolicy, createIdempotency, idempotencyModule } from '@impact-hub/gateway';
 import { createImpactIn, impactInModule } from '@impact-hub/impact-in';
 import type { Settings } from './config/settings.ts';
+import { openUpstreams, readUpstreams } from './open-upstreams.ts';
 import { openConnections } from './stores/open-connections.ts';
 import type { Progress, Stores } from './stores/open-stores.ts';
 import { prepareDatabase } from './stores/prepare-database.ts';
@@ -60,7 +61,9 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   const crypto = createCrypto({ db: connections.cryptoDb, rootKey, clock });
   opened.push({ name: 'crypto', timeoutMs: 1_000, run: async () => crypto.close() });
 
-  const scopeCatalogue = mergeScopes([apiKeysModule, accountsModule, auditModule, impactInModule]);
+  const ownScopes = mergeScopes([apiKeysModule, accountsModule, auditModule, impactInModule]);
+  const upstreamsFile = await readUpstreams(settings.HUB_UPSTREAMS_FILE, Object.keys(ownScopes));
+  const scopeCatalogue = mergeScopes([{ scopes: ownScopes }, upstreamsFile]);
   const secret = derivedSecret(rootKey, 'sign-in');
   const people = { db, systemUrl: urls.systemUrl, secret, publicUrl, clock, scopeCatalogue, onError };
   const accounts = createAccounts({ ...people, ...oidcOf(settings) });
@@ -93,6 +96,18 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
     bindModule(impactInModule, impactIn.deps),
     bindModule(idempotencyModule, { db, clock }),
   );
+  const upstreams = openUpstreams({
+    path: settings.HUB_UPSTREAMS_FILE,
+    file: upstreamsFile,
+    modules,
+    publicUrl,
+    seed: Buffer.from(derivedSecret(rootKey, 'upstream-identity'), 'base64url'),
+    breakers,
+    clock,
+    metrics,
+  });
+  opened.push({ name: 'upstreams', timeoutMs: 5_000, run: upstreams.stop });
+  modules.push(upstreams.bound);
   routeTable.push(...modules.flatMap(({ module }) => module.routes));
   const authorize = createAccessPolicy({ apiKeys, accounts, publicUrl });
   const idempotency = createIdempotency({ db, clock, metrics, secret: derivedSecret(rootKey, 'idempotency') });

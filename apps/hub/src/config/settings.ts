@@ -87,6 +87,11 @@ export const settingsSchema = z.object({
     .enum(['revoke', 'disable', 'notify'], { message: 'must be one of revoke, disable, notify' })
     .default('revoke')
     .describe('What happens to a valid API key that is reported as found in public: revoke, disable or notify.'),
+  HUB_UPSTREAMS_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('JSON file of the services behind the hub; see docs/upstreams.md.'),
   HUB_OIDC_ISSUER: httpUrl.optional().describe('OpenID Connect issuer for single sign-on.'),
   HUB_OIDC_CLIENT_ID: z.string().min(1).optional().describe('Client id registered with the issuer.'),
   HUB_OIDC_CLIENT_SECRET: z.string().min(1).optional().describe('Client secret registered with the issuer.'),
