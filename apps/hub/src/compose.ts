@@ -1,6 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { accountsModule, createAccounts } from '@impact-hub/accounts';
-import { apiKeysModule, createApiKeyVerifier, createLeakReports, type ApiKeysDeps } from '@impact-hub/api-keys';
+import {
+  apiKeysModule,
+  createApiKeyVerifier,
+  createKeyWatchMetrics,
+  createLeakReports,
+  type ApiKeysDeps,
+} from '@impact-hub/api-keys';
 import { auditModule } from '@impact-hub/audit';
 import {
   bindModule,
@@ -75,6 +81,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   const impactIn = await createImpactIn({ db, changes, crypto, clock, metrics, log, publicUrl, outbox, ingestSql });
   opened.push({ name: 'impact-in', timeoutMs: 10_000, run: impactIn.stop });
 
+  const keyWatchMetrics = createKeyWatchMetrics(metrics);
   const leakReports = createLeakReports({ policy: settings.HUB_LEAKED_KEY_POLICY, metrics });
   const routeTable: ApiKeysDeps['routeTable'][number][] = [];
   const modules: BoundModule[] = [];
@@ -91,7 +98,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   modules.push(
     ...systemModules,
     bindModule(accountsModule, { db, clock, accounts, scopeCatalogue }),
-    bindModule(apiKeysModule, { db, clock, scopeCatalogue, routeTable, leakReports }),
+    bindModule(apiKeysModule, { db, clock, scopeCatalogue, routeTable, leakReports, outbox, keyWatchMetrics }),
     bindModule(auditModule, { db }),
     bindModule(impactInModule, impactIn.deps),
     bindModule(idempotencyModule, { db, clock }),
@@ -111,7 +118,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   routeTable.push(...modules.flatMap(({ module }) => module.routes));
   const authorize = createAccessPolicy({ apiKeys, accounts, publicUrl });
   const idempotency = createIdempotency({ db, clock, metrics, secret: derivedSecret(rootKey, 'idempotency') });
-  const edge: Edge = { around: idempotency.around };
+  const edge: Edge = { around: idempotency.around, finished: apiKeys.finished };
   return {
     db,
     redis,

@@ -9,6 +9,16 @@ export const statusOf = (key: Pick<ApiKeyRow, 'revokedAt' | 'expiresAt' | 'enabl
   return key.enabled ? 'active' : 'disabled';
 };
 
+const anomalyOf = (usage: ApiKeyWithUsage['usage']): ApiKeyView['anomaly'] =>
+  usage === null || usage.anomalyNetwork === null || usage.anomalyAt === null
+    ? null
+    : {
+        kind: 'burst_from_new_network',
+        network: usage.anomalyNetwork,
+        calls: usage.anomalyCalls ?? 0,
+        at: usage.anomalyAt,
+      };
+
 /** A key as the API shows it. */
 export const viewOf = ({ key, usage }: ApiKeyWithUsage, now: Date): ApiKeyView => {
   const { companyId: _, ...shown } = key;
@@ -17,8 +27,14 @@ export const viewOf = ({ key, usage }: ApiKeyWithUsage, now: Date): ApiKeyView =
     status: statusOf(key, now),
     usage: {
       calls: usage?.callCount ?? 0,
+      errors: (usage?.clientErrorCount ?? 0) + (usage?.serverErrorCount ?? 0),
+      clientErrors: usage?.clientErrorCount ?? 0,
+      serverErrors: usage?.serverErrorCount ?? 0,
+      rateLimited: usage?.rateLimitedCount ?? 0,
       lastUsedAt: usage?.lastUsedAt ?? null,
       lastUsedIp: usage?.lastUsedIp ?? null,
+      lastUserAgent: usage?.lastUserAgent ?? null,
     },
+    anomaly: anomalyOf(usage),
   };
 };

@@ -1,5 +1,6 @@
-import type { Clock, Database, Route } from '@impact-hub/core';
+import type { Clock, Database, Outbox, Route } from '@impact-hub/core';
 import type { LeakReports } from './leaks/leak-reports.ts';
+import type { KeyWatchMetrics } from './usage/usage-metrics.ts';
 
 /** What effective access needs to know of a route. */
 export type RouteTableEntry = Pick<Route, 'method' | 'path' | 'operationId' | 'summary' | 'access' | 'environments'>;
@@ -12,4 +13,7 @@ export type ApiKeysDeps = {
   /** Every route of the hub; handed in by the composition. */
   routeTable: readonly RouteTableEntry[];
   leakReports: LeakReports;
+  /** Takes the event `api_key.reminder_due` `{keyId, reason}`. */
+  outbox: Outbox;
+  keyWatchMetrics: KeyWatchMetrics;
 };

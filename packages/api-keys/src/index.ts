@@ -1,6 +1,8 @@
 import { defineModule, type Module } from '@impact-hub/core';
 import type { ApiKeysDeps } from './deps.ts';
 import { routes } from './routes.ts';
+import { usageRoutes } from './usage/usage-routes.ts';
+import { usageSchedules } from './usage/schedules.ts';
 
 export { apiKeyPattern, inspectApiKey } from './key-format.ts';
 export { createApiKey, type KeyMaker } from './create-api-key.ts';
@@ -8,6 +10,7 @@ export { revokeApiKey } from './revoke-api-key.ts';
 export { effectiveAccess } from './effective-access.ts';
 export type { ApiKeysDeps, RouteTableEntry } from './deps.ts';
 export { createLeakReports, type LeakedKeyPolicy, type LeakReports } from './leaks/leak-reports.ts';
+export { createKeyWatchMetrics, type KeyWatchMetrics } from './usage/usage-metrics.ts';
 export type { ApiKeyView, CreateApiKeyInput } from './schema.ts';
 export {
   createApiKeyVerifier,
@@ -17,10 +20,11 @@ export {
 } from './verification/api-key-verifier.ts';
 export type { RefusalReason } from './verification/verification-metrics.ts';
 
-/** Making, reading and revoking API keys; verification is `createApiKeyVerifier`. */
+/** Making, reading, changing and revoking API keys, and their usage; verification is `createApiKeyVerifier`. */
 export const apiKeysModule: Module<ApiKeysDeps> = defineModule({
   name: 'api-keys',
-  routes,
+  routes: [...routes, ...usageRoutes],
+  schedules: usageSchedules,
   scopes: {
     'data:read': 'Read the data of the company.',
     'data:write': 'Change the data of the company.',

@@ -4,13 +4,14 @@ import {
   createHttpMetrics,
   createLogger,
   createMetrics,
+  createOutbox,
   newId,
   systemClock,
   type CompanyPrincipal,
 } from '@impact-hub/core';
 import { createTestDatabase, type TestDatabase } from '@impact-hub/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { apiKeyPattern, apiKeysModule, createLeakReports } from './index.ts';
+import { apiKeyPattern, apiKeysModule, createKeyWatchMetrics, createLeakReports } from './index.ts';
 import { insertCompany, testCatalogue } from './test-company.ts';
 
 let database: TestDatabase;
@@ -33,10 +34,19 @@ const insertCaller = (keyId: string, companyId: string, allowedIps: string[] = [
 
 beforeAll(async () => {
   database = await createTestDatabase();
+  const keyWatchMetrics = createKeyWatchMetrics(createMetrics());
   const leakReports = createLeakReports({ policy: 'revoke', metrics: createMetrics() });
   const { db } = database;
   const routeTable = apiKeysModule.routes;
-  const deps = { db, clock: systemClock, scopeCatalogue: testCatalogue, routeTable, leakReports };
+  const deps = {
+    db,
+    clock: systemClock,
+    scopeCatalogue: testCatalogue,
+    routeTable,
+    leakReports,
+    outbox: createOutbox({}),
+    keyWatchMetrics,
+  };
   server = buildHttpServer({
     modules: [bindModule(apiKeysModule, deps)],
     authorize: () => caller,

@@ -78,10 +78,19 @@ export const apiKeyView = z.object({
   revokedBy: z.string().nullable(),
   revokeReason: z.string().nullable(),
   usage: z.object({
-    calls: z.int().describe('Accepted calls; up to a second late.'),
+    calls: z.int().describe('Accepted calls; up to a second late, like all of these.'),
+    errors: z.int().describe('Answers with a status of 400 or more.'),
+    clientErrors: z.int().describe('Answers with a status from 400 to 499.'),
+    serverErrors: z.int().describe('Answers with a status of 500 or more.'),
+    rateLimited: z.int().describe('Answers with status 429; they are among the client errors.'),
     lastUsedAt: z.date().nullable(),
     lastUsedIp: z.string().nullable(),
+    lastUserAgent: z.string().nullable(),
   }),
+  anomaly: z
+    .object({ kind: z.literal('burst_from_new_network'), network: z.string(), calls: z.int(), at: z.date() })
+    .nullable()
+    .describe('The latest anomaly that nobody has dismissed.'),
 });
 export const createdApiKeyView = apiKeyView.extend({
   key: z.string().describe('The key itself. It is shown this once and cannot be recovered.'),

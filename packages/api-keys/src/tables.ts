@@ -2,6 +2,7 @@ import { bigint, boolean, customType, integer, jsonb, pgTable, text, timestamp, 
 import type { KeyEnvironment } from './key-format.ts';
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
+const count = (name: string) => bigint(name, { mode: 'number' });
 const instant = (name: string) => timestamp(name, { withTimezone: true });
 
 export type KeyMetadata = Record<string, string | number | boolean>;
@@ -36,7 +37,7 @@ export const apiKeySecret = pgTable('api_key_secret', {
   expiresAt: instant('expires_at'),
   generation: integer('generation').notNull(),
   overlapSeconds: integer('overlap_seconds'),
-  callCount: bigint('call_count', { mode: 'number' }).notNull(),
+  callCount: count('call_count').notNull(),
   lastUsedAt: instant('last_used_at'),
   leakReportedAt: instant('leak_reported_at'),
 });
@@ -44,9 +45,16 @@ export const apiKeySecret = pgTable('api_key_secret', {
 export const apiKeyUsage = pgTable('api_key_usage', {
   apiKeyId: uuid('api_key_id').primaryKey(),
   companyId: uuid('company_id').notNull(),
-  callCount: bigint('call_count', { mode: 'number' }).notNull(),
+  callCount: count('call_count').notNull(),
   lastUsedAt: instant('last_used_at'),
   lastUsedIp: text('last_used_ip'),
+  clientErrorCount: count('client_error_count').notNull().default(0),
+  serverErrorCount: count('server_error_count').notNull().default(0),
+  rateLimitedCount: count('rate_limited_count').notNull().default(0),
+  lastUserAgent: text('last_user_agent'),
+  anomalyNetwork: text('anomaly_network'),
+  anomalyCalls: count('anomaly_calls'),
+  anomalyAt: instant('anomaly_at'),
 });
 
 export type ApiKeyRow = typeof apiKey.$inferSelect;

@@ -3,6 +3,7 @@ import {
   apiKeysModule,
   createApiKey,
   createApiKeyVerifier,
+  createKeyWatchMetrics,
   createLeakReports,
   type CreateApiKeyInput,
 } from '@impact-hub/api-keys';
@@ -12,6 +13,7 @@ import {
   createHttpMetrics,
   createLogger,
   createMetrics,
+  createOutbox,
   defineModule,
   routeDefiner,
   startChangeFeed,
@@ -62,11 +64,20 @@ const startHub = async (database: TestDatabase) => {
   });
   const authorize = createAccessPolicy({ apiKeys, accounts, publicUrl });
   const routeTable = [...probe.routes, ...accountsModule.routes, ...apiKeysModule.routes];
+  const keyWatchMetrics = createKeyWatchMetrics(metrics);
   const leakReports = createLeakReports({ policy: 'revoke', metrics });
   const server = buildHttpServer({
     modules: [
       bindModule(accountsModule, { db, clock, accounts, scopeCatalogue }),
-      bindModule(apiKeysModule, { db, clock, scopeCatalogue, routeTable, leakReports }),
+      bindModule(apiKeysModule, {
+        db,
+        clock,
+        scopeCatalogue,
+        routeTable,
+        leakReports,
+        outbox: createOutbox({}),
+        keyWatchMetrics,
+      }),
       bindModule(probe, null),
     ],
     authorize,

@@ -9,13 +9,13 @@ import {
 } from '@impact-hub/core';
 import { digestApiKey, environmentOf, inspectApiKey, keyIdOf } from '../key-format.ts';
 import { apiKeyTopic } from '../repository.ts';
+import { createUsageRecorder, type Usage, type UsageRecorder } from '../usage/usage-recorder.ts';
 import { createDigestCache } from './digest-cache.ts';
 import { createKeyIdDirectory } from './key-id-directory.ts';
 import { createKeyReader } from './key-reader.ts';
 import { createLookUpLimits } from './look-up-limits.ts';
 import { readStoredKey, type StoredKey, type StoredSecret } from './read-stored-key.ts';
 import { createFirstUseRecorder, type UnusedSecret } from './record-first-use.ts';
-import { createUsageRecorder, type Usage } from './usage-recorder.ts';
 import { createVerificationMetrics, type RefusalReason } from './verification-metrics.ts';
 
 type AcceptedKey = { valid: true; principal: ApiKeyPrincipal; apiKeyId: string };
@@ -25,6 +25,8 @@ export type VerifyResult = AcceptedKey | RefusedKey;
 export type ApiKeyVerifier = {
   /** Synchronous when the key is known to this process; otherwise one shared read by key id. */
   verify(presented: string, ip: string): VerifyResult | Promise<VerifyResult>;
+  /** Counts the answer to a request with a verified key; for the edge. */
+  finished: UsageRecorder['finished'];
   /** Writes the usage counted since the last flush. */
   flushUsage(): Promise<void>;
   stop(): Promise<void>;
@@ -109,6 +111,8 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
   const limits = createLookUpLimits(directory, nowMs);
   const usages = createUsageRecorder({
     sql: db.systemSql,
+    clock,
+    metrics: options.metrics,
     flushIntervalMs: options.usageFlushIntervalMs ?? 1_000,
     onError,
   });
@@ -158,11 +162,13 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
       if (read.isFresh()) refused.set(digest, keyId, { valid: false, reason: judged });
       return refuse(judged);
     }
+    const accepted = acceptedOf(judged.key);
+    const { id: apiKeyId, companyId } = judged.key;
     const entry: Known = {
-      accepted: acceptedOf(judged.key),
+      accepted,
       validUntilMs: judged.validUntilMs,
       allows: judged.key.allowedIps.length === 0 ? null : compileIpRanges(judged.key.allowedIps),
-      usage: usages.track(judged.key.id),
+      usage: usages.track({ apiKeyId, companyId, secretId: judged.secret.id }, accepted.principal),
       unused: unusedOf(judged.key, judged.secret),
     };
     if (read.isFresh()) known.set(digest, keyId, entry);
@@ -182,6 +188,7 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
       }
       return verifyByReading(presented, digest, ip);
     },
+    finished: usages.finished,
     flushUsage: usages.flush,
     stop: async () => {
       await firstUses.stop();

@@ -128,3 +128,18 @@ export const isPublicAddress = (ip: string): boolean => {
   const address = translated(ip) ?? ip;
   return isGlobalUnicast(address) && !isSpecialPurpose(address);
 };
+
+/**
+ * The network an address belongs to, as coarse as providers hand them out: IPv4 /24, IPv6 /48 (RFC 6177), for instance
+ * `192.0.2.0/24` or `2001:db8:1::/48`. Undefined for texts that are no address.
+ */
+export const networkOfIp = (ip: string): string | undefined => {
+  const parsed = parseAddress(ip);
+  if (parsed === undefined) return undefined;
+  const address = unmapped(parsed);
+  const [network, bits] =
+    address instanceof ipaddr.IPv6
+      ? [new ipaddr.IPv6([...address.parts.slice(0, 3), 0, 0, 0, 0, 0]), 48]
+      : [new ipaddr.IPv4([...address.octets.slice(0, 3), 0]), 24];
+  return `${network.toString()}/${bits}`;
+};

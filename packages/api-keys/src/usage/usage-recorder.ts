@@ -1,0 +1,160 @@
+import { newId, type Clock, type MetricsRegistry, type Principal, type Sql } from '@impact-hub/core';
+import { addUsage, otherNetwork } from './add-usage.ts';
+import { takeBatch, type AddressCount, type Batch, type Usage } from './usage-batch.ts';
+import { registerUsageMetrics } from './usage-metrics.ts';
+
+export type { Usage } from './usage-batch.ts';
+
+type Owner = Pick<Usage, 'apiKeyId' | 'companyId' | 'secretId'>;
+
+/** A request and its answer, as far as usage is concerned. */
+type Asked = { headers: { 'user-agent'?: string | undefined } };
+type Answered = { statusCode: number };
+
+export type UsageRecorder = {
+  /** A counter for one secret; `principal` is what `finished` will know it by. */
+  track(owner: Owner, principal: Principal): Usage;
+  /** An accepted call. */
+  count(usage: Usage, atMs: number, ip: string): void;
+  /** The answer to a request of a tracked principal has been sent; others are ignored. */
+  finished(request: Asked, response: Answered, principal: Principal): void;
+  /** Writes everything counted so far. */
+  flush(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** Addresses told apart per key and interval; beyond, calls count for the network `other`. */
+const maxAddresses = 1_000;
+
+const addressOf = ({ addresses }: Usage, ip: string): AddressCount => {
+  const subject = addresses.has(ip) || addresses.size < maxAddresses ? ip : otherNetwork;
+  const found = addresses.get(subject);
+  if (found !== undefined) return found;
+  const added = { calls: 0 };
+  addresses.set(subject, added);
+  return added;
+};
+
+const newUsage = (owner: Owner): Usage => ({
+  ...owner,
+  isDirty: false,
+  calls: 0,
+  answers: 0,
+  clientErrors: 0,
+  serverErrors: 0,
+  rateLimited: 0,
+  lastUsedAtMs: 0,
+  lastUsedIp: '',
+  lastUserAgent: undefined,
+  address: undefined,
+  addresses: new Map(),
+});
+
+/**
+ * Writes batches one after the other. One that failed is tried again as it was, under its number, because it may have
+ * been committed although the answer was lost; meanwhile the counters go on.
+ */
+const createBatchWriter = (options: { sql: Sql; clock: Clock; onError(error: unknown): void }) => {
+  const writerId = newId();
+  let number = 0;
+  let unconfirmed: Batch | undefined;
+  const write = async (): Promise<boolean> => {
+    if (unconfirmed === undefined) return true;
+    try {
+      await addUsage(options.sql, unconfirmed);
+      unconfirmed = undefined;
+      return true;
+    } catch (error) {
+      options.onError(error);
+      return false;
+    }
+  };
+  return {
+    pending: () => unconfirmed,
+    /** Writes the unconfirmed batch, then what `take` hands over; leaves that where it is when the first one fails. */
+    write: async (take: () => readonly Usage[]): Promise<void> => {
+      if (!(await write())) return;
+      const usages = take();
+      if (usages.length === 0) return;
+      number += 1;
+      unconfirmed = takeBatch(usages, { writerId, number, atMs: options.clock.nowMs() });
+      await write();
+    },
+  };
+};
+
+/**
+ * Counts in memory and writes once per interval. A process that is killed loses what it counted since its last flush;
+ * one that is stopped loses nothing.
+ */
+export const createUsageRecorder = (options: {
+  sql: Sql;
+  clock: Clock;
+  metrics: MetricsRegistry;
+  flushIntervalMs: number;
+  onError(error: unknown): void;
+}): UsageRecorder => {
+  const writer = createBatchWriter(options);
+  const byPrincipal = new WeakMap<Principal, Usage>();
+  let dirty: Usage[] = [];
+  let dirtySinceMs = 0;
+  let flushing: Promise<void> = Promise.resolve();
+
+  const take = (): Usage[] => {
+    const taken = dirty;
+    dirty = [];
+    return taken;
+  };
+  const flush = (): Promise<void> => (flushing = flushing.then(() => writer.write(take)));
+  const timer = setInterval(() => void flush(), options.flushIntervalMs);
+  timer.unref();
+  const touch = (usage: Usage): void => {
+    if (usage.isDirty) return;
+    usage.isDirty = true;
+    if (dirty.length === 0) dirtySinceMs = performance.now();
+    dirty.push(usage);
+  };
+  registerUsageMetrics(options.metrics, {
+    keysWaiting: () => dirty.length + (writer.pending()?.keys.length ?? 0),
+    oldestMs: () => {
+      const pending = writer.pending();
+      if (pending !== undefined) return options.clock.nowMs() - pending.atMs;
+      return dirty.length === 0 ? 0 : performance.now() - dirtySinceMs;
+    },
+  });
+
+  return {
+    track: (owner, principal) => {
+      const usage = newUsage(owner);
+      byPrincipal.set(principal, usage);
+      return usage;
+    },
+    count: (usage, atMs, ip) => {
+      touch(usage);
+      usage.calls += 1;
+      usage.lastUsedAtMs = atMs;
+      if (usage.address === undefined || usage.lastUsedIp !== ip) {
+        usage.lastUsedIp = ip;
+        usage.address = addressOf(usage, ip);
+      }
+      usage.address.calls += 1;
+    },
+    finished: (request, response, principal) => {
+      const usage = byPrincipal.get(principal);
+      if (usage === undefined) return;
+      touch(usage);
+      usage.answers += 1;
+      usage.lastUserAgent = request.headers['user-agent'];
+      const { statusCode } = response;
+      if (statusCode < 400) return;
+      if (statusCode >= 500) usage.serverErrors += 1;
+      else usage.clientErrors += 1;
+      if (statusCode === 429) usage.rateLimited += 1;
+    },
+    flush,
+    stop: async () => {
+      clearInterval(timer);
+      await flush();
+    },
+  };
+};

@@ -1,0 +1,57 @@
+import { actorOf } from '@impact-hub/audit';
+import { routeDefiner } from '@impact-hub/core';
+import { refuseLiveFromTest } from '../create-api-key.ts';
+import type { ApiKeysDeps } from '../deps.ts';
+import { apiKeyView, keyParams } from '../schema.ts';
+import { dismissAnomaly } from './dismiss-anomaly.ts';
+import { readHygiene } from './read-hygiene.ts';
+import { readStats } from './read-stats.ts';
+import { hygieneView, statsQuery, statsView } from './usage-schema.ts';
+
+const defineRoute = routeDefiner<ApiKeysDeps>();
+const access = { scopes: ['admin'] } as const;
+
+const stats = defineRoute({
+  method: 'GET',
+  path: '/admin/api-keys/stats',
+  operationId: 'getApiKeyStats',
+  summary: 'Count the API keys of the company and their usage over time',
+  access,
+  input: { query: statsQuery },
+  output: { 200: statsView },
+  handler: ({ input, principal, deps }) =>
+    deps.db.company(principal.companyId, (tx) => readStats(tx, input.query, deps.clock.now())),
+});
+
+const hygiene = defineRoute({
+  method: 'GET',
+  path: '/admin/api-keys/hygiene',
+  operationId: 'getApiKeyHygiene',
+  summary: 'List the API keys that want attention, why, and what to do',
+  access,
+  output: { 200: hygieneView },
+  handler: ({ principal, deps }) => deps.db.company(principal.companyId, (tx) => readHygiene(tx, deps.clock.now())),
+});
+
+const dismiss = defineRoute({
+  method: 'POST',
+  path: '/admin/api-keys/:keyId/dismiss-anomaly',
+  operationId: 'dismissApiKeyAnomaly',
+  summary: 'Take the anomaly flag off an API key',
+  description: 'The same network is not flagged again for this key; another one is. Without a flag nothing changes.',
+  access,
+  environments: ['live', 'test'],
+  input: { params: keyParams },
+  output: { 200: apiKeyView },
+  handler: ({ input, principal, deps, request }) => {
+    const target = {
+      keyId: input.params.keyId,
+      mayChange: (key: { environment: 'live' | 'test' }) => refuseLiveFromTest(principal, key.environment),
+    };
+    return deps.db.company(principal.companyId, (tx) =>
+      dismissAnomaly(tx, deps, { actor: actorOf(principal), request }, target),
+    );
+  },
+});
+
+export const usageRoutes = [stats, hygiene, dismiss];
