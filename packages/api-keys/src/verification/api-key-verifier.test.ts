@@ -1,10 +1,11 @@
 import { connectDatabase, startChangeFeed, systemClock } from '@impact-hub/core';
 import { controlledClock, createTestDatabase, type TestDatabase } from '@impact-hub/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { composeApiKey, digestApiKey } from '../key-format.ts';
+import { composeApiKey, digestApiKey, generateApiKey } from '../key-format.ts';
 import { revokeApiKey } from '../revoke-api-key.ts';
 import { hubItself, insertCompany, makeKey } from '../test-company.ts';
 import type { ApiKeyVerifier, ApiKeyVerifierOptions } from './api-key-verifier.ts';
+import { unknownIdReads } from './look-up-limits.ts';
 import { startTestVerifier } from './test-verifier.ts';
 
 let database: TestDatabase;
@@ -146,24 +147,65 @@ describe('refusing', () => {
     });
   });
 
-  it('reads good keys from an address that presents junk, also keys made meanwhile, and guesses at one bound that one', async () => {
+  it('reads good keys from an address that presents junk, also keys made meanwhile', async () => {
     const { verifier, feed, watch } = startVerifier();
     const address = '192.0.2.88';
-    const { key, keyId } = await makeKey(database.db, companyId);
+    const { key } = await makeKey(database.db, companyId);
     const junk = () => verifier.verify(composeApiKey('live', 'unknownunkno'), address);
     for (let attempt = 0; attempt < 61; attempt += 1) await junk();
     expect(await verifier.verify(key, address)).toMatchObject({ valid: true });
     const later = await makeKey(database.db, companyId);
     feed.tell(later.keyId);
     expect(await verifier.verify(later.key, address)).toMatchObject({ valid: true });
-    for (let attempt = 0; attempt < 60; attempt += 1) await verifier.verify(composeApiKey('live', keyId), address);
     const before = watch.queries;
-    expect(await verifier.verify(composeApiKey('live', keyId), address)).toMatchObject({ reason: 'too_many_misses' });
     expect(await junk()).toMatchObject({ reason: 'too_many_misses' });
     expect(watch.queries).toBe(before);
-    const third = await makeKey(database.db, companyId);
-    feed.tell(third.keyId);
-    expect(await verifier.verify(third.key, address)).toMatchObject({ valid: true });
+  });
+
+  it('judges wrong secrets of a key it has read without reading again, and without harm to the right one', async () => {
+    const { verifier, feed, watch } = startVerifier();
+    const { id, key, keyId } = await makeKey(database.db, companyId);
+    for (let attempt = 0; attempt < 1_000; attempt += 1)
+      expect(await verifier.verify(composeApiKey('live', keyId), ip)).toMatchObject({ reason: 'wrong_secret' });
+    expect(watch.queries).toBe(1);
+    expect(verifier.verify(key, ip)).toMatchObject({ valid: true });
+    await database.owner`update api_key set enabled = false where id = ${id}`;
+    feed.tell(keyId);
+    expect(await verifier.verify(composeApiKey('live', keyId), ip)).toMatchObject({ reason: 'wrong_secret' });
+    expect(await verifier.verify(key, ip)).toMatchObject({ reason: 'disabled' });
+  });
+
+  it('bounds guesses at secrets while every one of them has to be read', async () => {
+    const { verifier, feed, watch } = startVerifier();
+    const { keyId } = await makeKey(database.db, companyId);
+    feed.setCurrent(false);
+    for (let attempt = 0; attempt < 60; attempt += 1)
+      expect(await verifier.verify(composeApiKey('live', keyId), ip)).toMatchObject({ reason: 'wrong_secret' });
+    const before = watch.queries;
+    expect(await verifier.verify(composeApiKey('live', keyId), ip)).toMatchObject({ reason: 'too_many_misses' });
+    expect(watch.queries).toBe(before);
+  });
+
+  it('reads no more than its bound for made-up keys, from however many addresses, and good keys at once meanwhile', async () => {
+    const { verifier, watch } = startVerifier();
+    const good = await Promise.all(Array.from({ length: 20 }, () => makeKey(database.db, companyId)));
+    const startedAtMs = performance.now();
+    const floods = Array.from({ length: 20_000 }, async (_, index) =>
+      verifier.verify(generateApiKey('live').key, `2001:db8:${(index % 5_000).toString(16)}::1`),
+    );
+    const accepted = await Promise.all(good.map(async ({ key }) => verifier.verify(key, ip)));
+    expect(accepted.every((result) => result.valid)).toBe(true);
+    const refusals = await Promise.all(floods);
+    const elapsedSeconds = (performance.now() - startedAtMs) / 1_000;
+    // Besides, one read of the ids there are, and one for each good key.
+    const allowed = unknownIdReads.burst + unknownIdReads.perSecond * elapsedSeconds + 1 + good.length;
+    expect(watch.queries).toBeLessThanOrEqual(Math.ceil(allowed));
+    expect(refusals.filter((result) => !result.valid && result.reason === 'too_many_misses').length).toBeGreaterThan(
+      19_000,
+    );
+    const late = await makeKey(database.db, companyId);
+    // Made elsewhere, and not told of yet: found as soon as the bound allows.
+    await expect.poll(() => verifier.verify(late.key, '198.51.100.9')).toMatchObject({ valid: true });
   });
 });
 

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import {
   compileIpRanges,
+  coreProblems,
   type ApiKeyPrincipal,
   type ChangeFeed,
   type Clock,
@@ -13,7 +14,7 @@ import { createUsageRecorder, type Usage, type UsageRecorder } from '../usage/us
 import { createDigestCache } from './digest-cache.ts';
 import { createKeyIdDirectory } from './key-id-directory.ts';
 import { createKeyReader } from './key-reader.ts';
-import { createLookUpLimits } from './look-up-limits.ts';
+import { createLookUpLimits, type LookUp } from './look-up-limits.ts';
 import { readStoredKey, type StoredKey, type StoredSecret } from './read-stored-key.ts';
 import { createFirstUseRecorder, type UnusedSecret } from './record-first-use.ts';
 import { createVerificationMetrics, type RefusalReason } from './verification-metrics.ts';
@@ -52,9 +53,14 @@ type Known = {
   unused: UnusedSecret | null;
 };
 
+type Decision = { result: VerifyResult; isGood: boolean };
+
 const maxCachedKeys = 10_000;
 const maxCachedRefusals = 10_000;
 const refusalTtlMs = 10_000;
+
+/** A key that changes each time it is read, or a database that takes seconds each time, is nothing to wait for. */
+const maxReads = 5;
 
 const isPast = (at: Date | null, nowMs: number): boolean => at !== null && at.getTime() <= nowMs;
 
@@ -105,9 +111,12 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
   const known = createDigestCache<Known>({ maxEntries: maxCachedKeys });
   // A cache of its own, so that junk cannot push good keys out.
   const refused = createDigestCache<RefusedKey>({ maxEntries: maxCachedRefusals, ttlMs: refusalTtlMs });
-  const metrics = createVerificationMetrics(options.metrics, () => known.size());
+  const metrics = createVerificationMetrics(options.metrics, {
+    cached: () => known.size(),
+    knownIds: () => directory.size(),
+  });
   const nowMs = (): number => performance.now();
-  const directory = createKeyIdDirectory({ sql: db.systemSql, isCurrent: changes.isCurrent, nowMs, onError });
+  const directory = createKeyIdDirectory({ sql: db.systemSql, nowMs, onError });
   const limits = createLookUpLimits(directory, nowMs);
   const usages = createUsageRecorder({
     sql: db.systemSql,
@@ -120,7 +129,7 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
   const reader = createKeyReader((keyId) => {
     metrics.read();
     return readStoredKey(db.systemSql, keyId);
-  });
+  }, clock.nowMs);
   const forget = (keyId: string): void => {
     reader.invalidate(keyId);
     known.forget(keyId);
@@ -128,6 +137,7 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
     directory.add(keyId);
   };
   changes.subscribe(apiKeyTopic, forget, () => {
+    reader.invalidateAll();
     known.clear();
     refused.clear();
     directory.clear();
@@ -151,16 +161,12 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
     return entry.accepted;
   };
 
-  const verifyByReading = async (presented: string, digest: string, ip: string): Promise<VerifyResult> => {
-    const keyId = keyIdOf(presented);
-    const retryAfterSeconds = await limits.secondsUntilAllowed(ip, keyId);
-    if (retryAfterSeconds > 0) return { ...refuse('too_many_misses'), retryAfterSeconds };
-    const read = await reader.read(keyId, { join: changes.isCurrent() });
-    const judged = judge(read.key, presented, digest, clock.nowMs());
+  /** Decides by a key that is good to act on now, and remembers the decision. */
+  const decide = (key: StoredKey | null, presented: string, digest: string, ip: string): Decision => {
+    const judged = judge(key, presented, digest, clock.nowMs());
     if (typeof judged === 'string') {
-      limits.recordMiss(ip, keyId, read.key !== null);
-      if (read.isFresh()) refused.set(digest, keyId, { valid: false, reason: judged });
-      return refuse(judged);
+      refused.set(digest, keyIdOf(presented), { valid: false, reason: judged });
+      return { result: refuse(judged), isGood: false };
     }
     const accepted = acceptedOf(judged.key);
     const { id: apiKeyId, companyId } = judged.key;
@@ -171,8 +177,36 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
       usage: usages.track({ apiKeyId, companyId, secretId: judged.secret.id }, accepted.principal),
       unused: unusedOf(judged.key, judged.secret),
     };
-    if (read.isFresh()) known.set(digest, keyId, entry);
-    return admit(entry, ip);
+    known.set(digest, judged.key.keyId, entry);
+    return { result: admit(entry, ip), isGood: true };
+  };
+
+  const readAndDecide = async (
+    presented: string,
+    digest: string,
+    ip: string,
+    lookUp: LookUp,
+  ): Promise<VerifyResult> => {
+    for (let reads = 1; reads <= maxReads; reads += 1) {
+      const read = await reader.read(keyIdOf(presented), { join: changes.isCurrent() });
+      // Nothing may be waited for between this question and the decision.
+      if (!read.isFresh()) continue;
+      const { result, isGood } = decide(read.key, presented, digest, ip);
+      lookUp.end(isGood ? 'good' : 'wrong', read.key !== null);
+      return result;
+    }
+    throw coreProblems.databaseUnavailable({ headers: { 'retry-after': '2' } });
+  };
+
+  const verifyByReading = async (presented: string, digest: string, ip: string): Promise<VerifyResult> => {
+    const lookUp = await limits.begin(ip, keyIdOf(presented));
+    if (typeof lookUp === 'number') return { ...refuse('too_many_misses'), retryAfterSeconds: lookUp };
+    try {
+      return await readAndDecide(presented, digest, ip, lookUp);
+    } catch (error) {
+      lookUp.end('failed', false);
+      throw error;
+    }
   };
 
   return {
@@ -185,6 +219,8 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
         if (entry !== undefined) return admit(entry, ip);
         const refusal = refused.get(digest);
         if (refusal !== undefined) return refuse(refusal.reason);
+        const key = reader.remembered(keyIdOf(presented));
+        if (key !== undefined) return decide(key, presented, digest, ip).result;
       }
       return verifyByReading(presented, digest, ip);
     },

@@ -1,57 +1,65 @@
 import type { Sql } from '@impact-hub/core';
+import { createKeyIdSet } from './key-id-set.ts';
 
-/** Which key ids exist; read once when first asked for, then kept up by the change feed. */
+/** Which key ids are known to exist; read once, then kept up by the change feed. Ids are never taken back. */
 export type KeyIdDirectory = {
-  /** Whether a key of this id exists; false also when that cannot be told without a read per question. */
-  has(keyId: string): Promise<boolean>;
+  has(keyId: string): boolean;
+  /** Reads the ids unless they have been read; resolves when that has succeeded or failed. */
+  load(): Promise<void>;
   /** A key was made or changed. */
   add(keyId: string): void;
   /** Changes were missed: what is known is thrown away. */
   clear(): void;
+  size(): number;
 };
 
-/** About 20 MB. An installation with more keys goes without the directory. */
-const maxKeyIds = 200_000;
-/** Between readings, so that neither an overfull table nor a failing or unsteady feed makes one of each question. */
-const readAgainAfterMs = 10_000;
+/** Some 100 MB. Of an installation with more keys the rest counts as unknown, which matters only during a flood. */
+const maxKeyIds = 8_000_000;
+const rowsAtOnce = 20_000;
+/** Between readings, so that a failing database is not asked by each question. */
+const readAgainAfterMs = 1_000;
 
 export const createKeyIdDirectory = (options: {
   sql: Sql;
-  isCurrent: () => boolean;
   /** Monotone. */
   nowMs: () => number;
   onError(error: unknown): void;
 }): KeyIdDirectory => {
-  const { sql, isCurrent, nowMs, onError } = options;
-  let ids: Set<string> | undefined;
+  const { sql, nowMs, onError } = options;
+  let ids = createKeyIdSet();
+  let isLoaded = false;
   let loading: Promise<void> | undefined;
   let loadedAtMs = -Infinity;
 
-  const load = async (): Promise<void> => {
-    // In place before the read begins, so that what the feed tells meanwhile is kept.
-    const collected = new Set<string>();
-    ids = collected;
+  const read = async (): Promise<void> => {
+    const into = ids;
     try {
-      const rows = await sql<{ keyId: string }[]>`select key_id as "keyId" from api_key limit ${maxKeyIds + 1}`;
-      if (rows.length <= maxKeyIds) for (const { keyId } of rows) collected.add(keyId);
-      else if (ids === collected) ids = undefined;
+      const rows = sql<{ keyId: string }[]>`select key_id as "keyId" from api_key limit ${maxKeyIds}`;
+      for await (const some of rows.cursor(rowsAtOnce)) for (const { keyId } of some) into.add(keyId);
+      // Thrown away meanwhile, it is read again when it is needed.
+      isLoaded = into === ids;
     } catch (error) {
-      if (ids === collected) ids = undefined;
       onError(error);
     }
   };
 
   return {
-    has: async (keyId) => {
-      if (!isCurrent()) return false;
-      if (loading === undefined && ids === undefined && nowMs() - loadedAtMs >= readAgainAfterMs) {
+    has: (keyId) => ids.has(keyId),
+    load: async () => {
+      if (isLoaded) return;
+      if (loading === undefined && nowMs() - loadedAtMs >= readAgainAfterMs) {
         loadedAtMs = nowMs();
-        loading = load().finally(() => (loading = undefined));
+        loading = read().finally(() => (loading = undefined));
       }
       await loading;
-      return ids?.has(keyId) ?? false;
     },
-    add: (keyId) => void ids?.add(keyId),
-    clear: () => (ids = undefined),
+    add: (keyId) => {
+      if (ids.size() < maxKeyIds) ids.add(keyId);
+    },
+    clear: () => {
+      ids = createKeyIdSet();
+      isLoaded = false;
+    },
+    size: () => ids.size(),
   };
 };

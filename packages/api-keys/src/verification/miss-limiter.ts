@@ -4,7 +4,9 @@ import { LRUCache } from 'lru-cache';
 export type MissLimiter = {
   /** Seconds until a look-up is allowed again; 0 when it is now. */
   secondsUntilAllowed(subject: string): number;
-  recordMiss(subject: string): void;
+  /** A look-up is wrong, or will count as wrong until it is given back. */
+  take(subject: string): void;
+  giveBack(subject: string): void;
 };
 
 type Bucket = { tokens: number; atMs: number };
@@ -29,15 +31,17 @@ export const createMissLimiter = (options: {
     bucket.atMs = now;
     return bucket;
   };
+  const add = (subject: string, tokens: number): void => {
+    const bucket = refilled(subject);
+    bucket.tokens = Math.min(burst, Math.max(0, bucket.tokens + tokens));
+    buckets.set(subject, bucket);
+  };
   return {
     secondsUntilAllowed: (subject) => {
       const { tokens } = refilled(subject);
       return tokens >= 1 ? 0 : Math.ceil((1 - tokens) / refillPerSecond);
     },
-    recordMiss: (subject) => {
-      const bucket = refilled(subject);
-      bucket.tokens = Math.max(0, bucket.tokens - 1);
-      buckets.set(subject, bucket);
-    },
+    take: (subject) => add(subject, -1),
+    giveBack: (subject) => add(subject, 1),
   };
 };

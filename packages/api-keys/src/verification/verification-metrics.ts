@@ -16,7 +16,10 @@ export type RefusalReason =
 export type VerificationMetrics = { outcome(outcome: 'ok' | RefusalReason): void; read(): void };
 
 /** Counters of the verifier in the process's registry. */
-export const createVerificationMetrics = (registry: MetricsRegistry, cacheSize: () => number): VerificationMetrics => {
+export const createVerificationMetrics = (
+  registry: MetricsRegistry,
+  sizes: { cached(): number; knownIds(): number },
+): VerificationMetrics => {
   const outcomes = new Counter({
     name: 'api_keys_usage_total',
     help: 'Presented API keys by outcome.',
@@ -33,7 +36,15 @@ export const createVerificationMetrics = (registry: MetricsRegistry, cacheSize: 
     help: 'API keys this process can verify without the database.',
     registers: [registry],
     collect() {
-      this.set(cacheSize());
+      this.set(sizes.cached());
+    },
+  });
+  new Gauge({
+    name: 'api_keys_known_ids',
+    help: 'Key ids this process knows to exist; it reads them when somebody presents a key that does not.',
+    registers: [registry],
+    collect() {
+      this.set(sizes.knownIds());
     },
   });
   const ok = outcomes.labels('ok');
