@@ -90,7 +90,7 @@ test('fifty copies sent to two processes at once make one effect; each is answer
   const statuses = await Promise.all(
     Array.from({ length: 50 }, (_, index) => sendChange(urls()[index % 2] ?? '', apiKey, change)),
   );
-  expect(new Set(statuses).isSubsetOf(new Set(['201', '409']))).toBe(true);
+  expect(statuses.filter((status) => status !== '201' && status !== '409')).toEqual([]);
   expect(await sendChange(urls()[0] ?? '', apiKey, change)).toBe('201');
   expect(await offenders([change])).toEqual([]);
 });
