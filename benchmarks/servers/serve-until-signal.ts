@@ -18,6 +18,7 @@ export const serveUntilSignal = async (change: (hub: ComposedHub) => readonly Bo
     modules: change(hub),
     authorize: hub.authorize,
     edge: hub.edge,
+    serving: hub.serving,
     log,
     metrics: createHttpMetrics(hub.metrics),
   });

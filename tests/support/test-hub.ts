@@ -37,6 +37,7 @@ export const createTestHub = async () => {
     modules: hub.modules,
     authorize: hub.authorize,
     edge: hub.edge,
+    serving: hub.serving,
     log,
     metrics: createHttpMetrics(hub.metrics),
   });

@@ -13,6 +13,7 @@ import {
   createBreakers,
   createMetrics,
   createOutbox,
+  createServing,
   runShutdown,
   startChangeFeed,
   systemClock,
@@ -60,6 +61,14 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   opened.push({ name: 'connections', timeoutMs: 10_000, run: connections.close });
   const { db, redis } = connections;
   const metrics = createMetrics();
+  const serving = createServing(
+    {
+      maxEventLoopDelayMs: settings.HUB_MAX_EVENT_LOOP_DELAY_MS,
+      maxConcurrentRequests: settings.HUB_MAX_CONCURRENT_REQUESTS,
+    },
+    metrics,
+  );
+  opened.push({ name: 'serving', timeoutMs: 1_000, run: async () => serving.stop() });
   const changes = await startChangeFeed(db, { onError, redis, metrics });
   opened.push({ name: 'changes', timeoutMs: 3_000, run: changes.stop });
   const breakers = createBreakers({ redis, clock, metrics, log });
@@ -87,7 +96,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   const modules: BoundModule[] = [];
   const metricsToken = settings.HUB_METRICS_TOKEN;
   const systemModules = [
-    bindModule(systemModule, { version, publicUrl, modules: () => modules, metrics, metricsToken }),
+    bindModule(systemModule, { version, publicUrl, modules: () => modules, metrics, metricsToken, serving }),
     bindModule(storesModule, {
       systemSql: db.systemSql,
       redis,
@@ -131,6 +140,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
     systemModules,
     authorize,
     edge,
+    serving,
     breakers,
   };
 };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { pageHeaders } from '@impact-hub/core';
 import type { FastifyInstance } from 'fastify';
 
 const inlineScripts = /<script(?![^>]*\ssrc=)[^>]*>([\s\S]*?)<\/script>/g;
@@ -16,6 +17,8 @@ const contentSecurityPolicy = (html: string): string => {
     "font-src 'self' data:",
     "connect-src 'self'",
     "base-uri 'none'",
+    "form-action 'none'",
+    "object-src 'none'",
     "frame-ancestors 'none'",
   ].join('; ');
 };
@@ -28,7 +31,7 @@ export const registerDocsPage = async (server: FastifyInstance): Promise<void> =
     docs.addHook('onSend', async (_request, response, payload) => {
       const isPage = String(response.getHeader('content-type')).startsWith('text/html');
       if (isPage && typeof payload === 'string')
-        response.header('content-security-policy', contentSecurityPolicy(payload));
+        response.headers({ ...pageHeaders, 'content-security-policy': contentSecurityPolicy(payload) });
       else response.header('cache-control', 'public, max-age=3600');
       return payload;
     });

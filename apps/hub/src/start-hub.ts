@@ -1,4 +1,13 @@
-import { buildHttpServer, createHttpMetrics, runShutdown, type Logger, type ShutdownPhase } from '@impact-hub/core';
+import {
+  buildHttpServer,
+  createHttpMetrics,
+  drainServer,
+  runShutdown,
+  trackConnections,
+  type Logger,
+  type Serving,
+  type ShutdownPhase,
+} from '@impact-hub/core';
 import { composeHub, type ComposedHub } from './compose.ts';
 import { hasEmbeddedPostgres, type Settings } from './config/settings.ts';
 import { credentialsFile, updateBaseUrl } from './credentials.ts';
@@ -30,10 +39,32 @@ const startServing = async (hub: ComposedHub, { settings, target, log }: Options
     log,
     metrics: createHttpMetrics(hub.metrics),
     trustProxy: settings.HUB_TRUST_PROXY,
+    serving: hub.serving,
+    https: publicUrlOf(settings).startsWith('https:'),
   });
   await registerDocsPage(server);
+  const connections = trackConnections(server);
   await listen(server, settings.HUB_HOST, settings.HUB_PORT);
-  return server;
+  return { server, connections };
+};
+
+/** Without a drain a person waits at a terminal: idle connections end at once. */
+const idleGraceMs = (drainMs: number): number => Math.min(drainMs, 1_000);
+/** Longer than the slowest handler may take. */
+const inFlightMs = 10_000;
+
+const httpPhase = (
+  { server, connections }: Awaited<ReturnType<typeof startServing>>,
+  serving: Serving,
+  drainSeconds: number,
+): ShutdownPhase => {
+  const drainMs = drainSeconds * 1_000;
+  const times = { drainMs, idleGraceMs: idleGraceMs(drainMs), inFlightMs };
+  return {
+    name: 'http',
+    timeoutMs: drainMs + times.idleGraceMs + inFlightMs + 5_000,
+    run: () => drainServer(server, serving, connections, times),
+  };
 };
 
 /** Creates the first company of an embedded installation, before the port opens. */
@@ -62,8 +93,7 @@ const startInStores = async (stores: Stores, options: Options): Promise<RunningH
   ];
   try {
     const file = servesApi(target) ? await welcome(hub, publicUrl, options) : undefined;
-    const server = await startServing(hub, options);
-    phases.push({ name: 'http', timeoutMs: 15_000, run: () => server.close().then(() => undefined) });
+    phases.push(httpPhase(await startServing(hub, options), hub.serving, settings.HUB_DRAIN_SECONDS));
     if (runsJobs(target))
       phases.push(
         ...(await startWorkers({

@@ -87,6 +87,17 @@ export const settingsSchema = z.object({
     .enum(['revoke', 'disable', 'notify'], { message: 'must be one of revoke, disable, notify' })
     .default('revoke')
     .describe('What happens to a valid API key that is reported as found in public: revoke, disable or notify.'),
+  HUB_DRAIN_SECONDS: integer(0, 600)
+    .default(0)
+    .describe(
+      'Seconds to serve on, not ready, when asked to end; behind a load balancer longer than it takes to notice, 10 say.',
+    ),
+  HUB_MAX_EVENT_LOOP_DELAY_MS: integer(10, 60_000)
+    .default(1_000)
+    .describe('Milliseconds the event loop may be late before requests are answered with 503; webhooks twice as many.'),
+  HUB_MAX_CONCURRENT_REQUESTS: integer(1, 1_000_000)
+    .default(2_000)
+    .describe('Requests under way per process before more are answered with 503; webhooks twice as many.'),
   HUB_UPSTREAMS_FILE: z
     .string()
     .min(1)

@@ -5,10 +5,12 @@ import {
   coreProblems,
   defineModule,
   listProblems,
+  pageHeaders,
   reply,
   routeDefiner,
   type BoundModule,
   type MetricsRegistry,
+  type Serving,
 } from '@impact-hub/core';
 import { renderProblemsPage } from './problems-page.ts';
 import { runReadinessChecks } from './readiness.ts';
@@ -20,6 +22,7 @@ export type SystemDeps = {
   modules(): readonly BoundModule[];
   metrics: MetricsRegistry;
   metricsToken: string | undefined;
+  serving: Pick<Serving, 'draining' | 'overload'>;
 };
 
 const defineRoute = routeDefiner<SystemDeps>();
@@ -35,7 +38,7 @@ const health = defineRoute({
 });
 
 const checkOutput = z.object({
-  status: z.enum(['ready', 'degraded', 'unavailable']),
+  status: z.enum(['ready', 'degraded', 'overloaded', 'draining', 'unavailable']),
   checks: z.array(
     z.object({ name: z.string(), ok: z.boolean(), critical: z.boolean(), message: z.string().optional() }),
   ),
@@ -46,11 +49,16 @@ const ready = defineRoute({
   path: '/ready',
   operationId: 'getReadiness',
   summary: 'Whether the process can serve',
-  description: 'Answers 503 when a critical part is down; `degraded` when the hub works without a part.',
+  description:
+    'Answers 503 when a critical part is down and, at once, when the process was asked to end (`draining`). With 200, `degraded` says that the hub works without a part and `overloaded` that it turns requests away.',
   access: 'public',
   output: { 200: checkOutput, 503: checkOutput },
   handler: async ({ deps }) => {
+    // Without a look at the stores: a load balancer has to learn this in time.
+    if (deps.serving.draining) return reply(503, { status: 'draining', checks: [] });
     const report = await runReadinessChecks(deps.modules());
+    const isOverloaded = report.status !== 'unavailable' && deps.serving.overload('first') !== undefined;
+    if (isOverloaded) return { ...report, status: 'overloaded' };
     return reply(report.status === 'unavailable' ? 503 : 200, report);
   },
 });
@@ -114,7 +122,10 @@ const problemsPage = defineRoute({
   output: { 200: z.string() },
   contentType: 'text/html; charset=utf-8',
   handler: () =>
-    reply(200, renderProblemsPage(), { 'content-security-policy': "default-src 'none'; frame-ancestors 'none'" }),
+    reply(200, renderProblemsPage(), {
+      ...pageHeaders,
+      'content-security-policy': "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    }),
 });
 
 /** Liveness, readiness, metrics and the description of the API. */

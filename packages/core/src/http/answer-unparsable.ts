@@ -9,6 +9,9 @@ const problemOf = (code: string | undefined) => {
   return requestMalformed();
 };
 
+/** What a client that reads nothing gets to close its side, in milliseconds. */
+const lingerMs = 1_000;
+
 /** Answers bytes that Node's HTTP parser refuses with a problem like any other, and closes the connection. */
 export const answerUnparsable = (error: Error & { code?: string }, socket: Socket): void => {
   if (!socket.writable || error.code === 'ECONNRESET') {
@@ -22,6 +25,7 @@ export const answerUnparsable = (error: Error & { code?: string }, socket: Socke
   socket.end(
     `HTTP/1.1 ${problem.definition.status} ${problem.definition.title}\r\n` +
       `content-type: ${problemMediaType}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n` +
-      `x-request-id: ${id}\r\nconnection: close\r\n\r\n${text}`,
+      `x-request-id: ${id}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n${text}`,
   );
+  setTimeout(() => socket.destroy(), lingerMs).unref();
 };

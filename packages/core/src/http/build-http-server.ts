@@ -1,19 +1,31 @@
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Server } from 'node:http';
+import fastify, {
+  type FastifyHttpOptions,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import type { BoundModule } from '../module/define-module.ts';
+import type { Principal } from '../module/principal.ts';
 import { newId } from '../ids.ts';
 import { notFound } from '../problem/core-problems.ts';
 import type { ProblemError } from '../problem/define-problem.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { HttpMetrics } from '../telemetry/metrics.ts';
-import { currentTraceparent } from '../telemetry/tracing.ts';
+import { traceIdOf } from '../telemetry/tracing.ts';
 import type { AccessPolicy } from './access-policy.ts';
 import { answerUnparsable } from './answer-unparsable.ts';
 import type { Edge } from './edge.ts';
 import { refuseOtherMethods } from './refuse-other-methods.ts';
-import { principalOf, registerRoute } from './register-route.ts';
+import { defaultHttpLimits, type HttpLimits } from './http-limits.ts';
+import { judgeHead } from './refuse-ambiguous-headers.ts';
+import { takeEmptyJson } from './refuse-unexpected.ts';
+import { registerRoute } from './register-route.ts';
 import { isStreamRoute, registerStreamRoutes } from './register-stream-route.ts';
 import { problemBody, problemMediaType, toProblem } from './render-problem.ts';
-import { logFieldsOf } from './request-info.ts';
+import { principalOf, reserveRequestState, stateOf } from './request-state.ts';
+import { securityHeaders } from './security-headers.ts';
+import { createServing, type Serving } from './serving.ts';
 
 export type HttpServerOptions = {
   modules: readonly BoundModule[];
@@ -22,6 +34,12 @@ export type HttpServerOptions = {
   edge?: Edge;
   log: Logger;
   metrics: HttpMetrics;
+  /** How the process stands: sheds load and drains. Left out, it does neither. */
+  serving?: Serving;
+  /** Against slow, idle and too many clients; `defaultHttpLimits` where left out. */
+  limits?: Partial<HttpLimits>;
+  /** The public address is HTTPS. */
+  https?: boolean;
   /** Addresses or ranges of proxies whose `X-Forwarded-For` is believed; none by default. */
   trustProxy?: readonly string[];
 };
@@ -29,17 +47,29 @@ export type HttpServerOptions = {
 /** A client's own request id is kept when it is harmless, so that both sides can find the same line. */
 const acceptableRequestId = /^[\w.-]{8,64}$/;
 
-const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '/';
+const schemeAndHost = /^[a-z]+:\/\/[^/?]*/i;
+const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0]?.replace(schemeAndHost, '') || '/';
 
-const problems = new WeakMap<FastifyRequest, ProblemError>();
+const callerOf = (principal: Principal): Record<string, unknown> => {
+  if (principal.kind === 'api_key') return { companyId: principal.companyId, keyId: principal.keyId };
+  if (principal.kind === 'person') return { companyId: principal.companyId, personId: principal.personId };
+  return { companyId: principal.companyId };
+};
 
+const failureOf = ({ definition, options }: ProblemError, status: number): Record<string, unknown> => ({
+  code: definition.code,
+  ...options.context,
+  ...(status >= 500 ? { err: options.cause } : {}),
+});
+
+/** One line per request. Never the address as sent, a header or the body: that is where callers put their secrets. */
 const logRequest = (options: HttpServerOptions, request: FastifyRequest, status: number, durationMs: number): void => {
-  const route = request.routeOptions.url ?? 'unmatched';
+  const { principal, route: known, problem, log } = stateOf(request);
+  const route = known?.path ?? request.routeOptions.url ?? 'unmatched';
   options.metrics.observe(request.method, route, status, durationMs);
   const level = status >= 500 ? 'error' : 'info';
   if (!options.log.isLevelEnabled(level)) return;
-  const principal = principalOf(request);
-  const problem = problems.get(request);
+  const traceId = traceIdOf(request);
   options.log[level]({
     event: 'http.request',
     requestId: request.id,
@@ -48,20 +78,17 @@ const logRequest = (options: HttpServerOptions, request: FastifyRequest, status:
     status,
     durationMs: Math.round(durationMs * 1_000) / 1_000,
     ip: request.ip,
-    companyId: principal.companyId,
-    ...(principal.kind === 'api_key' ? { keyId: principal.keyId } : {}),
-    ...(principal.kind === 'person' ? { personId: principal.personId } : {}),
-    ...(currentTraceparent() === null ? {} : { traceparent: currentTraceparent() }),
-    ...(problem === undefined ? {} : { code: problem.definition.code, ...problem.options.context }),
-    ...(problem !== undefined && status >= 500 ? { err: problem.options.cause } : {}),
-    ...logFieldsOf(request),
+    ...callerOf(principal),
+    ...(traceId === undefined ? {} : { traceId }),
+    ...(problem === undefined ? {} : failureOf(problem, status)),
+    ...log,
   });
 };
 
 const addErrorRendering = (server: FastifyInstance): void => {
   server.setErrorHandler((error, request, response) => {
     const problem = toProblem(error);
-    problems.set(request, problem);
+    stateOf(request).problem = problem;
     return response
       .status(problem.definition.status)
       .headers(problem.options.headers ?? {})
@@ -74,18 +101,12 @@ const addErrorRendering = (server: FastifyInstance): void => {
   });
 };
 
-const apiHeaders = {
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-  'cache-control': 'no-store',
-} as const;
-
-/** Builds the server over the modules' route tables. Not listening yet: tests use `inject`, the hub `listen`. */
-export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => {
-  const { authorize, edge = {} } = options;
-  const registration = { authorize, edge };
-  const server = fastify({
+const serverOptions = (
+  options: HttpServerOptions,
+  headers: Readonly<Record<string, string>>,
+): FastifyHttpOptions<Server> => {
+  const limits = { ...defaultHttpLimits, ...options.limits };
+  return {
     logger: false,
     genReqId: (raw) => {
       const given = raw.headers['x-request-id'];
@@ -93,34 +114,67 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
     },
     trustProxy: options.trustProxy === undefined || options.trustProxy.length === 0 ? false : [...options.trustProxy],
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
-    requestTimeout: 30_000,
-    connectionTimeout: 0,
-    keepAliveTimeout: 65_000,
+    // A missing Host is refused by `judgeHead`, with a problem.
+    http: {
+      requireHostHeader: false,
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: limits.checkEveryMs,
+    },
+    requestTimeout: limits.requestTimeoutMs,
+    connectionTimeout: limits.socketIdleTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    return503OnClosing: false,
     clientErrorHandler: answerUnparsable,
     frameworkErrors: (error, request, response) => {
       const problem = toProblem(error);
+      stateOf(request).problem = problem;
+      const { status } = problem.definition;
       const untyped = response as unknown as FastifyReply;
       void untyped
-        .status(problem.definition.status)
-        .headers({ ...apiHeaders, 'x-request-id': request.id })
+        .status(status)
+        .headers({ ...headers, 'x-request-id': request.id })
         .type(problemMediaType)
         .send(JSON.stringify(problemBody(problem, { id: request.id, path: pathOf(request) })));
+      logRequest(options, request, status, untyped.elapsedTime);
     },
-  });
+  };
+};
 
+/** What happens around every request: headers, counting, the judgement of its head, its line in the log. */
+const addRequestHooks = (
+  server: FastifyInstance,
+  options: HttpServerOptions,
+  serving: Serving,
+  headers: Readonly<Record<string, string>>,
+): void => {
+  const { edge = {} } = options;
   server.addHook('onRequest', (request, response, done) => {
-    response.headers({ ...apiHeaders, 'x-request-id': request.id });
-    done();
+    serving.requestsInFlight += 1;
+    response.headers(headers).header('x-request-id', request.id);
+    if (serving.draining) response.header('connection', 'close');
+    done(judgeHead(request.raw));
   });
   server.addHook('onResponse', (request, response, done) => {
+    serving.requestsInFlight -= 1;
     logRequest(options, request, response.statusCode, response.elapsedTime);
     edge.finished?.(request, response, principalOf(request));
     done();
   });
+};
+
+/** Builds the server over the modules' route tables. Not listening yet: tests use `inject`, the hub `listen`. */
+export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => {
+  const { authorize, edge = {}, serving = createServing() } = options;
+  const registration = { authorize, edge, serving };
+  const headers = securityHeaders(options.https === true);
+  const server = fastify(serverOptions(options, headers));
+  server.server.maxConnections = options.limits?.maxConnections ?? defaultHttpLimits.maxConnections;
+  reserveRequestState(server);
+  addRequestHooks(server, options, serving, headers);
   addErrorRendering(server);
   server.removeContentTypeParser('text/plain');
+  takeEmptyJson(server);
 
   const served = options.modules.flatMap(({ module, deps }) => module.routes.map((route) => ({ route, deps })));
   const all = served.filter(({ route }) => !isStreamRoute(route));

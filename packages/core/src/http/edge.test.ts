@@ -112,7 +112,7 @@ describe('a method that an address does not take', () => {
   it('is refused with the methods it takes', async () => {
     const answer = await serverWith({}).inject({ method: 'DELETE', url: '/things/1' });
     expect([answer.statusCode, answer.json().code]).toEqual([405, 'request.method_not_allowed']);
-    expect(answer.headers['allow']).toBe('GET, HEAD, POST');
+    expect(answer.headers['allow']).toBe('GET, HEAD, OPTIONS, POST');
     expect((await serverWith({}).inject({ method: 'DELETE', url: '/nowhere' })).statusCode).toBe(404);
   });
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { requestInvalid } from '../problem/core-problems.ts';
+import { integerInput } from './integer-input.ts';
 
 /** The last row of a page: sort time in milliseconds and id, both needed because times can tie. */
 export type Cursor = { atMs: number; id: string };
@@ -27,7 +28,7 @@ export const decodeCursor = (text: string): Cursor => {
 
 /** Query fields shared by all lists: newest first, up to 200 rows a page. */
 export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(200).default(50).describe('Rows per page.'),
+  limit: integerInput(1, 200).default(50).describe('Rows per page.'),
   cursor: z.string().max(200).optional().describe('`nextCursor` of the page before.'),
 };
 

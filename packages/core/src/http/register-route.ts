@@ -1,11 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { notFound } from '../problem/core-problems.ts';
 import { environmentsOf, Reply, reply, type Route } from '../module/define-route.ts';
-import { anonymous, type Principal } from '../module/principal.ts';
+import type { Principal } from '../module/principal.ts';
+import { withTraceOf } from '../telemetry/tracing.ts';
 import type { AccessPolicy } from './access-policy.ts';
 import type { Answer, Call, Edge } from './edge.ts';
 import { toJsonSchema } from './json-schema.ts';
+import { refuseOtherCharsets, refuseUnexpected } from './refuse-unexpected.ts';
 import { requestInfo } from './request-info.ts';
+import { principalOf, stateOf } from './request-state.ts';
+import type { Serving, Shedding } from './serving.ts';
 import { validateInput } from './validate-input.ts';
 
 const defaultBodyLimitBytes = 1_048_576;
@@ -17,12 +21,7 @@ const responseSchemas = (route: Route<unknown>): Record<string, unknown> =>
     Object.entries(route.output).map(([status, schema]) => [status, toJsonSchema(schema, 'output', 'draft-7')]),
   );
 
-const principals = new WeakMap<FastifyRequest, Principal>();
-
-/** The principal the access policy found for this request. */
-export const principalOf = (request: FastifyRequest): Principal => principals.get(request) ?? anonymous;
-
-export type Registration = { authorize: AccessPolicy; edge: Edge };
+export type Registration = { authorize: AccessPolicy; edge: Edge; serving: Serving };
 
 const jsonMediaType = 'application/json; charset=utf-8';
 
@@ -32,12 +31,33 @@ const asItIs = (body: unknown): string => body as string;
 const sendAnswer = (response: FastifyReply, answer: Answer): FastifyReply =>
   response.status(answer.status).headers(answer.headers).serializer(asItIs).send(answer.body);
 
-/** No promise for a principal that is known at once: it would cost more than checking a cached key. */
-export const admitTo = (route: Route<unknown>, { authorize, edge }: Registration) => {
+/** Whoever calls these may be a probe, a browser or a partner's system, with parameters of its own. */
+const isOpen = ({ access }: Route<unknown>): boolean => access === 'public' || access === 'signature';
+
+/** Paths that say how the process is, and must do so above all when it has too much to do. */
+const vitalPaths: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
+
+const sheddingOf = (route: Route<unknown>): Shedding => {
+  if (vitalPaths.has(route.path)) return 'never';
+  return route.access === 'signature' ? 'late' : 'first';
+};
+
+/**
+ * Turns the request away when there is too much to do, else decides whether it is let in. No promise for a principal
+ * that is known at once: it would cost more than checking a cached key.
+ */
+export const admitTo = (route: Route<unknown>, { authorize, edge, serving }: Registration) => {
   const environments = environmentsOf(route);
+  const shedding = sheddingOf(route);
+  const isPublic = isOpen(route);
   return (request: FastifyRequest, response: FastifyReply, done: (error?: Error) => void): void => {
+    const state = stateOf(request);
+    state.route = route;
+    const overload = serving.overload(shedding);
+    if (overload !== undefined) return done(serving.shed(overload));
+    if (isPublic) return done();
     const admit = (principal: Principal): void => {
-      principals.set(request, principal);
+      state.principal = principal;
       const limited = edge.limit?.(request, response, principal, route);
       if (limited instanceof Promise) limited.then(() => done(), done);
       else done();
@@ -60,8 +80,8 @@ export const registerRoute = (
   registration: Registration,
 ): void => {
   const { edge } = registration;
+  const refusesUnknown = !isOpen(route);
   const defaultStatus = Math.min(...Object.keys(route.output).map(Number));
-  const isOpen = route.access === 'public' || route.access === 'signature';
 
   const run = async ({ request, principal, input }: Call): Promise<Reply> => {
     const result = await route.handler({
@@ -82,8 +102,10 @@ export const registerRoute = (
     return { status, headers: { ...headers, 'content-type': type }, body: String(text) };
   };
 
-  const handler = async (request: FastifyRequest, response: FastifyReply): Promise<unknown> => {
-    const input = validateInput(route.input, { params: request.params, query: request.query, body: request.body });
+  const handle = async (request: FastifyRequest, response: FastifyReply): Promise<unknown> => {
+    refuseUnexpected(route, request);
+    const sent = { params: request.params, query: request.query, body: request.body };
+    const input = validateInput(route.input, sent, refusesUnknown);
     if (route.rawBody === true) input.body = request.body ?? Buffer.alloc(0);
     const call: Call = { request, response, route, principal: principalOf(request), input };
     const around = edge.around?.(call);
@@ -101,7 +123,9 @@ export const registerRoute = (
     ...(route.rawBody === true ? {} : { handlerTimeout: handlerTimeoutMs }),
     exposeHeadRoute: route.method === 'GET',
     schema: route.contentType === undefined ? { response: responseSchemas(route) } : {},
-    ...(isOpen ? {} : { onRequest: admitTo(route, registration) }),
-    handler,
+    onRequest: admitTo(route, registration),
+    ...(route.input.body === undefined ? {} : { preParsing: refuseOtherCharsets }),
+    // What arrives after a body has been awaited runs in the connection's context: the trace has to begin here.
+    handler: (request, response) => withTraceOf(request, handle, request, response),
   });
 };

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Route } from '../module/define-route.ts';
-import { admitTo, principalOf, type Registration } from './register-route.ts';
+import { withTraceOf } from '../telemetry/tracing.ts';
+import { admitTo, type Registration } from './register-route.ts';
+import { principalOf } from './request-state.ts';
 
 type StreamRoute = Route<unknown> & Required<Pick<Route, 'stream'>>;
 
@@ -27,7 +29,8 @@ export const registerStreamRoutes = (
           method: route.method === 'GET' ? ['GET', 'HEAD', 'OPTIONS'] : route.method,
           url,
           onRequest: admitTo(route, registration),
-          handler: (request, response) => route.stream({ request, response, principal: principalOf(request) }),
+          handler: (request, response) =>
+            withTraceOf(request, () => route.stream({ request, response, principal: principalOf(request) })),
         });
   });
 };

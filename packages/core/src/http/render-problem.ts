@@ -29,28 +29,37 @@ export type ProblemBody = {
 const isFastifyError = (error: unknown): error is FastifyError =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('FST_');
 
+const inBody = (detail: string): FieldError[] => [{ pointer: '/body', detail }];
+
 /** Turns whatever was thrown into a problem; everything unknown becomes a 500 that says nothing. */
 export const toProblem = (error: unknown): ProblemError => {
   if (error instanceof ProblemError) return error;
   if (isDatabaseUnavailable(error)) return databaseUnavailable({ headers: { 'retry-after': '2' }, cause: error });
   if (isFastifyError(error)) {
     if (error.code === 'FST_ERR_HANDLER_TIMEOUT') return tooSlow({ headers: { 'retry-after': '5' }, cause: error });
-    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return bodyTooLarge({ cause: error });
-    if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unsupportedMediaType({ cause: error });
+    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+      return bodyTooLarge({ errors: inBody('Is too large.'), cause: error });
+    if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+      return unsupportedMediaType({
+        errors: [{ pointer: '/headers/content-type', detail: 'Use application/json.' }],
+        cause: error,
+      });
     if (error.code === 'FST_ERR_CTP_EMPTY_JSON_BODY')
-      return requestInvalid({ errors: [{ pointer: '/body', detail: 'The body is empty.' }], cause: error });
-    if (error.statusCode !== undefined && error.statusCode < 500) return requestBodyUnreadable({ cause: error });
+      return requestInvalid({ errors: inBody('The body is empty.'), cause: error });
+    if (error.statusCode !== undefined && error.statusCode < 500)
+      return requestBodyUnreadable({ errors: inBody('Could not be read.'), cause: error });
   }
   if (error instanceof Error && 'statusCode' in error && Number(error.statusCode) < 500)
-    return requestBodyUnreadable({ cause: error });
+    return requestBodyUnreadable({ errors: inBody('Could not be read.'), cause: error });
   return internalError({ cause: error });
 };
 
 /** The RFC 9457 body. `instance` is the request's path without its query, which may hold personal data. */
 export const problemBody = (problem: ProblemError, request: { id: string; path: string }): ProblemBody => {
   const { code, status, title, remedy } = problem.definition;
-  const { detail, errors } = problem.options;
+  const { detail, errors, members } = problem.options;
   return {
+    ...members,
     type: `/docs/problems#${code}`,
     title,
     status,

@@ -1,15 +1,11 @@
 import type { FastifyRequest } from 'fastify';
 import type { RequestInfo } from '../module/define-route.ts';
-
-const logFields = new WeakMap<FastifyRequest, Record<string, unknown>>();
-
-/** Fields that handlers added to the request's log line. */
-export const logFieldsOf = (request: FastifyRequest): Record<string, unknown> => logFields.get(request) ?? {};
+import { stateOf } from './request-state.ts';
 
 /** What a handler may know of the transport. */
 export const requestInfo = (request: FastifyRequest): RequestInfo => {
   const log: Record<string, unknown> = {};
-  logFields.set(request, log);
+  stateOf(request).log = log;
   return {
     id: request.id,
     ip: request.ip,

@@ -20,16 +20,28 @@ const fieldErrors = (place: keyof Raw, error: z.ZodError): FieldError[] =>
       : [{ pointer: pointerOf(place, issue.path), detail: issue.message }],
   );
 
+/** A place of which the route knows nothing: sending something there is a mistake that should not go unnoticed. */
+const unknownFields = (place: 'query' | 'body', value: unknown): FieldError[] => {
+  if (value === undefined || value === null) return [];
+  if (typeof value !== 'object' || Array.isArray(value))
+    return [{ pointer: `/${place}`, detail: 'This address takes no body.' }];
+  return Object.keys(value).map((key) => ({ pointer: pointerOf(place, [key]), detail: 'This field is not known.' }));
+};
+
 /**
  * Parses the three places of a request by the route's schemas.
+ * @param refusesUnknown also when the route has no schema for a place
  * @throws ProblemError `request.invalid` listing every offending field of all three places
  */
-export const validateInput = (input: RouteInput, raw: Raw): Raw => {
+export const validateInput = (input: RouteInput, raw: Raw, refusesUnknown = true): Raw => {
   const parsed: Raw = { params: undefined, query: undefined, body: undefined };
   const errors: FieldError[] = [];
   for (const place of ['params', 'query', 'body'] as const) {
     const schema = input[place];
-    if (schema === undefined) continue;
+    if (schema === undefined) {
+      if (refusesUnknown && place !== 'params') errors.push(...unknownFields(place, raw[place]));
+      continue;
+    }
     const result = schema.safeParse(raw[place]);
     if (result.success) parsed[place] = result.data;
     else errors.push(...fieldErrors(place, result.error));

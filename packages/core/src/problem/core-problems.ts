@@ -22,7 +22,13 @@ export const headersTooLarge = defineProblem({
   code: 'request.headers_too_large',
   status: 431,
   title: 'The request headers are too large',
-  remedy: 'Send less than 16 KiB of headers.',
+  remedy: 'Send at most 100 headers of less than 16 KiB in all.',
+});
+export const uriTooLong = defineProblem({
+  code: 'request.uri_too_long',
+  status: 414,
+  title: 'The address is too long',
+  remedy: 'Send less than 8,000 bytes of address; what is long belongs in the body.',
 });
 export const requestTimeout = defineProblem({
   code: 'request.timeout',

@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http';
+import { headersTooLarge, requestInvalid, uriTooLong } from '../problem/core-problems.ts';
+import type { ProblemError } from '../problem/define-problem.ts';
+
+/** Longest accepted address in bytes: what RFC 9110 §4.1 asks every server to support. */
+export const maxUrlBytes = 8_000;
+/** Browsers behind several proxies send some 40. */
+export const maxHeaders = 100;
+
+/**
+ * Headers that mean one thing only. Node keeps the first of two or joins them with a comma, a proxy may keep the last:
+ * whoever sends two gets to choose what each side believes.
+ */
+const singular = new Map(
+  ['host', 'x-api-key', 'authorization', 'content-type', 'idempotency-key', 'x-company-id'].map((name, index) => [
+    name,
+    1 << index,
+  ]),
+);
+const hostBit = 1;
+const lengths = new Set([...singular.keys()].map((name) => name.length));
+
+const invalidHeader = (name: string, detail: string): ProblemError =>
+  requestInvalid({ detail: `${name}: ${detail}`, errors: [{ pointer: `/headers/${name}`, detail }] });
+
+/** What is wrong with a request's head that Node's parser lets through; undefined when nothing is. */
+export const judgeHead = (raw: IncomingMessage): ProblemError | undefined => {
+  const { url = '', rawHeaders } = raw;
+  if (url.length > maxUrlBytes) return uriTooLong();
+  if (rawHeaders.length > 2 * maxHeaders) return headersTooLarge();
+  let seen = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (!lengths.has(name.length)) continue;
+    const bit = singular.get(name) ?? singular.get(name.toLowerCase());
+    if (bit === undefined) continue;
+    if ((seen & bit) !== 0) return invalidHeader(name.toLowerCase(), 'Send this header once.');
+    seen |= bit;
+  }
+  if ((seen & hostBit) === 0 && raw.httpVersionMinor === 1) return invalidHeader('host', 'HTTP/1.1 needs this header.');
+  return undefined;
+};
