@@ -28,6 +28,7 @@ describe('paths that could lead out of the prefix', () => {
       '/api/reports/a%00b',
       '/api/reports/a%0d%0ab',
       '/api/reports/%zz',
+      '/api/reports/%c0%ae%c0%ae/admin',
       '/api/reports/..',
       '/api/re%70orts/x',
       'http://evil.example/api/reports/x',

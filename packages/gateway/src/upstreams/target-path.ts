@@ -7,15 +7,15 @@ const separators = /[/\\]/;
 /** Servers differ in how often they decode; more than this no chain of them does. */
 const mostDecodings = 4;
 
+/** Only ASCII can steer a path; a stray `%` is left as it is, because the next decoder may leave it, too. */
+const decodeAscii = (text: string): string =>
+  text.replaceAll(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+
+/** Undefined when there seems to be no end to it. */
 const decodeFully = (path: string): string | undefined => {
   let text = path;
   for (let time = 0; time < mostDecodings; time += 1) {
-    let decoded;
-    try {
-      decoded = decodeURIComponent(text);
-    } catch {
-      return time === 0 ? undefined : text;
-    }
+    const decoded = decodeAscii(text);
     if (decoded === text) return text;
     text = decoded;
   }

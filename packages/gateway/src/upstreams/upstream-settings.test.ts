@@ -73,7 +73,7 @@ describe('the upstreams file', () => {
 });
 
 describe('target paths', () => {
-  it('never leave the target’s own path, however they are decoded', () => {
+  it('never leave the target’s own path, however often and with whatever leniency they are decoded', () => {
     const toTarget = targetPathOf({ prefix: '/p', target: 'http://x/base', stripPrefix: true });
     const part = fc.constantFrom(
       '.',
@@ -91,6 +91,8 @@ describe('target paths', () => {
       '%',
       '25',
     );
+    const decode = (text: string): string =>
+      text.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
     fc.assert(
       fc.property(fc.array(part, { maxLength: 12 }), (parts) => {
         let path: string;
@@ -99,15 +101,10 @@ describe('target paths', () => {
         } catch {
           return;
         }
-        for (let decoded = path, before = ''; decoded !== before;) {
-          const { pathname, host } = new URL(decoded.replaceAll('\\', '/'), 'http://x');
-          expect([host, pathname.startsWith('/base/')]).toEqual(['x', true]);
-          before = decoded;
-          try {
-            decoded = decodeURIComponent(decoded);
-          } catch {
-            return;
-          }
+        for (let before = ''; path !== before; path = decode(path)) {
+          const { pathname, host } = new URL(path.replaceAll('\\', '/'), 'http://x');
+          expect([path, host, pathname.startsWith('/base/')]).toEqual([path, 'x', true]);
+          before = path;
         }
       }),
       { numRuns: 3_000 },
