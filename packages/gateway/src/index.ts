@@ -6,3 +6,8 @@ export { createUpstreams } from './upstreams/create-upstreams.ts';
 export { refuseCollisions } from './upstreams/refuse-collisions.ts';
 export { parseUpstreamsFile, UpstreamsFileError, type UpstreamsFile } from './upstreams/upstream-settings.ts';
 export type { UpstreamDeps } from './upstreams/upstream.ts';
+export { createResponseCache, type ResponseCache } from './response-cache/create-response-cache.ts';
+export { operatorTopic, resetMark, type PastChanges } from './response-cache/follow-changes.ts';
+export { everything, nameOfKey, nameOfPattern, nameOfTag } from './response-cache/invalidations.ts';
+export { createLimits, type Limits, type LimitsOptions } from './limits/create-limits.ts';
+export { limitsModule } from './limits/limits-module.ts';

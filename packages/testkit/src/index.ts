@@ -1,4 +1,5 @@
 export * from './controlled-clock.ts';
+export * from './own-redis.ts';
 export * from './stores.ts';
 export * from './test-database.ts';
 export * from './test-redis.ts';

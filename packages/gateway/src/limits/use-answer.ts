@@ -1,0 +1,70 @@
+import { endSlot, type LimitedCaller, type Refusal } from './limited-caller.ts';
+import { prepareHeaders } from './rate-limit-headers.ts';
+import type { Taken } from './take-tokens-script.ts';
+
+/** How long a refusal is repeated without asking, so that a raised limit or tokens given back are noticed. */
+const refusalRememberedMs = 1_000;
+/** More are fetched when a quarter is left; not worth it for fewer than this. */
+const smallestRefilledLease = 4;
+
+/** Enters what Redis granted. */
+const accept = (caller: LimitedCaller, taken: Taken, sentAtMs: number, nowMs: number): void => {
+  const { company } = caller;
+  if (caller.second !== taken.second) {
+    endSlot(caller, nowMs);
+    caller.second = taken.second;
+    caller.validUntilMs = 0;
+  }
+  caller.granted += taken.granted;
+  caller.left += taken.granted;
+  // Counted from the moment of asking: Redis's second ends later than that, never earlier.
+  caller.validUntilMs = Math.max(caller.validUntilMs, sentAtMs + taken.leftMs);
+  caller.rest = Math.max(0, caller.perMinute - taken.used);
+  caller.freeSecond = taken.freeSecond;
+  company.remaining = Math.max(0, company.perMinute - taken.companyUsed) + caller.left;
+  company.freeSecond = taken.companyFreeSecond;
+  prepareHeaders(caller, taken.second);
+};
+
+const remember = (limit: { freeAtMs: number; refusedUntilMs: number }, freeAtMs: number, nowMs: number): void => {
+  limit.freeAtMs = freeAtMs;
+  limit.refusedUntilMs = Math.min(freeAtMs, nowMs + refusalRememberedMs);
+};
+
+const refusalOf = (caller: LimitedCaller, taken: Taken, nowMs: number): Refusal => {
+  const { company } = caller;
+  const inMs = (second: number): number => nowMs + taken.leftMs + (second - taken.second - 1) * 1_000;
+  const isOwn = taken.used >= caller.perMinute;
+  const isCompany = taken.companyUsed >= company.perMinute;
+  if (isOwn) remember(caller, inMs(taken.freeSecond), nowMs);
+  if (isCompany) remember(company, inMs(taken.companyFreeSecond), nowMs);
+  return {
+    violated: [...(isOwn ? [caller.name] : []), ...(isCompany ? (['company'] as const) : [])],
+    freeAtMs: Math.max(isOwn ? caller.freeAtMs : 0, isCompany ? company.freeAtMs : 0),
+  };
+};
+
+/**
+ * Enters an answer of Redis and decides about the requests that waited for it, in their order. Those that came too
+ * late to be asked for stay in line, unless the limit is reached.
+ */
+export const useAnswer = (
+  caller: LimitedCaller,
+  taken: Taken,
+  { wanted, sentAtMs, nowMs }: { wanted: number; sentAtMs: number; nowMs: number },
+): void => {
+  accept(caller, taken, sentAtMs, nowMs);
+  const { waiting } = caller;
+  caller.waiting = [];
+  let served = 0;
+  for (; served < waiting.length && caller.left > 0; served += 1) {
+    caller.left -= 1;
+    caller.company.remaining -= 1;
+    waiting[served]?.admit();
+  }
+  if (taken.granted < wanted) {
+    const refusal = refusalOf(caller, taken, nowMs);
+    for (const waiter of waiting.slice(served)) waiter.refuse(refusal);
+  } else caller.waiting = waiting.slice(served);
+  caller.refillAt = caller.left >= smallestRefilledLease ? caller.left >> 2 : -1;
+};
