@@ -1,0 +1,84 @@
+import type { MetricsRegistry } from '@impact-hub/core';
+import { Counter, Gauge } from 'prom-client';
+
+/**
+ * How a request was answered: from either layer, by waiting for a like one that was under way (`joined`), by the handler
+ * (`miss`), by the handler at the caller's wish (`refresh`) or past the cache (`bypass`).
+ */
+export const cacheOutcomes = ['memory', 'redis', 'joined', 'miss', 'refresh', 'bypass'] as const;
+export type CacheOutcome = (typeof cacheOutcomes)[number];
+
+/** Besides: answers 304, answers found but stale, answers kept, and answers not kept because something changed meanwhile. */
+export const cacheEvents = ['notModified', 'staleRefused', 'stored', 'overtaken'] as const;
+export type CacheEvent = (typeof cacheEvents)[number];
+
+export type OperationFigures = Record<CacheOutcome | CacheEvent, number>;
+
+const zero = (): OperationFigures =>
+  Object.fromEntries([...cacheOutcomes, ...cacheEvents].map((name) => [name, 0])) as OperationFigures;
+
+type Sizes = { entries(): number; bytes(): number };
+
+/** Figures per operation since the start or the last reset; those for Prometheus only ever grow. */
+export const createCacheStatistics = (registry: MetricsRegistry, sizes: Sizes) => {
+  const figures = new Map<string, OperationFigures>();
+  let sinceMs = Date.now();
+  let invalidations = 0;
+  const registers = [registry];
+  const total = new Counter({
+    name: 'response_cache_total',
+    help: 'Requests for cached operations by how they were answered, and what happened to kept answers.',
+    labelNames: ['operation', 'outcome'],
+    registers,
+  });
+  const invalidated = new Counter({
+    name: 'response_cache_invalidations_total',
+    help: 'Changes and wishes of operators heard that make kept answers stale; each comes by several ways.',
+    registers,
+  });
+  const failures = new Counter({
+    name: 'response_cache_redis_failures_total',
+    help: 'Reads and writes of kept answers that Redis did not answer in time.',
+    registers,
+  });
+  for (const [name, help, read] of [
+    ['response_cache_entries', 'Answers this process holds in memory.', sizes.entries],
+    ['response_cache_bytes', 'Size of the answers this process holds in memory.', sizes.bytes],
+  ] as const)
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+
+  return {
+    count: (operationId: string, what: CacheOutcome | CacheEvent): void => {
+      let own = figures.get(operationId);
+      if (own === undefined) figures.set(operationId, (own = zero()));
+      own[what] += 1;
+      total.inc({ operation: operationId, outcome: what });
+    },
+    invalidated: (): void => {
+      invalidations += 1;
+      invalidated.inc();
+    },
+    redisFailed: (): void => failures.inc(),
+    reset: (): void => {
+      figures.clear();
+      invalidations = 0;
+      sinceMs = Date.now();
+    },
+    view: () => ({
+      since: new Date(sinceMs),
+      invalidations,
+      operations: [...figures]
+        .map(([operationId, own]) => ({ operationId, ...own }))
+        .toSorted((a, b) => (a.operationId < b.operationId ? -1 : 1)),
+    }),
+  };
+};
+
+export type CacheStatistics = ReturnType<typeof createCacheStatistics>;
