@@ -61,6 +61,7 @@ beforeAll(async () => {
     '/admin/api-keys/:keyId': firstOfA.keyId,
     '/api/v1/auth/sessions/:sessionId': sessionId,
     '/api/v1/people/:personId': person.id,
+    '/api/v1/companies/:companyId': a,
     '/api/v1/people/invitations/:invitationId': (
       await hub.call('POST', '/api/v1/people', {
         key: keyOfA,
@@ -172,6 +173,7 @@ describe.each(routes.filter(isGuarded).map((route) => [nameOf(route), route] as 
 const sampleBodies: Record<string, object> = {
   'PATCH /admin/api-keys/:keyId': { name: 'Renamed' },
   'PATCH /api/v1/people/:personId': { role: 'viewer' },
+  'PUT /api/v1/companies/:companyId/rate-limit': { requestsPerMinute: 1_000_000 },
   'PATCH /api/v1/impact-in/endpoints/:id': { state: 'paused' },
 };
 function sampleBody(route: AnyRoute): string | undefined {

@@ -23,7 +23,13 @@ import {
   type ShutdownPhase,
 } from '@impact-hub/core';
 import { createCrypto } from '@impact-hub/crypto';
-import { createAccessPolicy, createIdempotency, idempotencyModule } from '@impact-hub/gateway';
+import {
+  createAccessPolicy,
+  createIdempotency,
+  createLimits,
+  idempotencyModule,
+  limitsModule,
+} from '@impact-hub/gateway';
 import { createImpactIn, impactInModule } from '@impact-hub/impact-in';
 import type { Settings } from './config/settings.ts';
 import { openUpstreams, readUpstreams } from './open-upstreams.ts';
@@ -92,6 +98,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
 
   const keyWatchMetrics = createKeyWatchMetrics(metrics);
   const leakReports = createLeakReports({ policy: settings.HUB_LEAKED_KEY_POLICY, metrics });
+  const companyLimitPerMinute = settings.HUB_COMPANY_RATE_LIMIT_PER_MINUTE;
   const routeTable: ApiKeysDeps['routeTable'][number][] = [];
   const modules: BoundModule[] = [];
   const metricsToken = settings.HUB_METRICS_TOKEN;
@@ -111,6 +118,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
     bindModule(auditModule, { db }),
     bindModule(impactInModule, impactIn.deps),
     bindModule(idempotencyModule, { db, clock }),
+    bindModule(limitsModule, { db, clock, companyLimitPerMinute }),
   );
   const upstreams = openUpstreams({
     path: settings.HUB_UPSTREAMS_FILE,
@@ -127,7 +135,9 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   routeTable.push(...modules.flatMap(({ module }) => module.routes));
   const authorize = createAccessPolicy({ apiKeys, accounts, publicUrl });
   const idempotency = createIdempotency({ db, clock, metrics, secret: derivedSecret(rootKey, 'idempotency') });
-  const edge: Edge = { around: idempotency.around, finished: apiKeys.finished };
+  const limits = createLimits({ redis, db, changes, clock, log, metrics, companyLimitPerMinute });
+  opened.push({ name: 'limits', timeoutMs: 1_000, run: limits.stop });
+  const edge: Edge = { limit: limits.limit, around: idempotency.around, finished: apiKeys.finished };
   return {
     db,
     redis,

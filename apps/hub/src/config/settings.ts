@@ -103,6 +103,9 @@ export const settingsSchema = z.object({
     .min(1)
     .optional()
     .describe('JSON file of the services behind the hub; see docs/upstreams.md.'),
+  HUB_COMPANY_RATE_LIMIT_PER_MINUTE: integer(1, 1_000_000_000)
+    .default(1_200_000)
+    .describe('Requests per minute of all keys and people of a company, unless it has a limit of its own.'),
   HUB_OIDC_ISSUER: httpUrl.optional().describe('OpenID Connect issuer for single sign-on.'),
   HUB_OIDC_CLIENT_ID: z.string().min(1).optional().describe('Client id registered with the issuer.'),
   HUB_OIDC_CLIENT_SECRET: z.string().min(1).optional().describe('Client secret registered with the issuer.'),
