@@ -10,6 +10,8 @@ import { companyId, createStage } from './test-upstream.ts';
 const { behindHub, strike } = createStage();
 afterEach(strike);
 
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
 /** Answers with what arrived. */
 const mirror: RequestListener = (request, response) => {
   const chunks: Buffer[] = [];
@@ -38,7 +40,13 @@ describe('a request to an upstream', () => {
       const answer = await hub.ask('/api/reports/a%20b/c?x=1&y=%2F', {
         method,
         body,
-        headers: { 'content-type': 'application/json', 'idempotency-key': 'k-1', accept: 'text/x' },
+        headers: {
+          'content-type': 'application/json',
+          'idempotency-key': 'k-1',
+          accept: 'text/x',
+          traceparent,
+          tracestate: 'a=b',
+        },
       });
       const seen = (await answer.json()) as Mirrored;
       expect(seen).toMatchObject({ method, url: '/base/v2/a%20b/c?x=1&y=%2F', body: body ?? '' });
@@ -46,6 +54,8 @@ describe('a request to an upstream', () => {
         'content-type': 'application/json',
         'idempotency-key': 'k-1',
         accept: 'text/x',
+        traceparent,
+        tracestate: 'a=b',
         'x-forwarded-for': '127.0.0.1',
         'x-forwarded-proto': 'http',
         'x-forwarded-host': `127.0.0.1:${hub.port}`,
@@ -250,6 +260,15 @@ describe('an answer of an upstream', () => {
     expect(await locationOf('/elsewhere')).toBe('/elsewhere');
     expect(await locationOf('https://example.org/base/x')).toBe('https://example.org/base/x');
     expect(await locationOf('next')).toBe('next');
+  });
+
+  it('closes the client’s connection when the hub wants it closed, whatever the service wants', async () => {
+    const edge = {
+      limit: (_request: unknown, response: { header(name: string, value: string): unknown }) =>
+        void response.header('connection', 'close'),
+    };
+    const hub = await behindHub(mirror, {}, { edge });
+    expect((await hub.ask('/api/reports/x')).headers.get('connection')).toBe('close');
   });
 
   it('is logged, counted and finished like any other', async () => {

@@ -1,4 +1,4 @@
-import { currentTraceparent } from '@impact-hub/core';
+import { traceHeaders } from '@impact-hub/core';
 import type { FastifyRequest } from 'fastify';
 import { endsHere } from './hop-headers.ts';
 
@@ -8,6 +8,8 @@ const ownHeaders: ReadonlySet<string> = new Set([
   'expect',
   'forwarded',
   'host',
+  'traceparent',
+  'tracestate',
   'via',
   'x-api-key',
   'x-real-ip',
@@ -34,7 +36,7 @@ export const setsOwnCookie = (value: string): boolean => ownCookie.test(value);
 export const upstreamRequestHeaders = (request: FastifyRequest, identity: string): string[] => {
   const { rawHeaders, headers } = request.raw;
   const ends = endsHere(headers.connection);
-  const traceparent = currentTraceparent();
+  const { traceparent, tracestate } = traceHeaders();
   const sent = [
     'x-hub-identity',
     identity,
@@ -49,10 +51,11 @@ export const upstreamRequestHeaders = (request: FastifyRequest, identity: string
     'via',
     headers.via === undefined ? '1.1 impact-hub' : `${headers.via}, 1.1 impact-hub`,
   ];
-  if (traceparent !== null) sent.push('traceparent', traceparent);
+  if (traceparent !== undefined) sent.push('traceparent', traceparent);
+  if (tracestate !== undefined) sent.push('tracestate', tracestate);
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!.toLowerCase();
-    if (isOwn(name) || ends(name) || (name === 'traceparent' && traceparent !== null)) continue;
+    if (isOwn(name) || ends(name)) continue;
     const value = name === 'cookie' ? foreignCookies(rawHeaders[index + 1]!) : rawHeaders[index + 1]!;
     if (value !== undefined) sent.push(name, value);
   }

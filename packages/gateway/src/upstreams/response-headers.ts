@@ -48,6 +48,7 @@ export const clientResponseHeaders = (upstream: Headers, hub: Headers, rules: Re
           name === 'location' ? rewriteLocation(value, rules.target, rules.prefix, rules.stripPrefix) : value,
         );
   }
-  for (const name in hub) if (upstream[name] === undefined || hubDecides(name)) sent.push(name, String(hub[name]));
+  for (const name in hub)
+    if (upstream[name] === undefined || hubDecides(name) || ends(name)) sent.push(name, String(hub[name]));
   return sent;
 };
