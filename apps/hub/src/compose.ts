@@ -33,6 +33,7 @@ import {
 import { createImpactIn, impactInModule } from '@impact-hub/impact-in';
 import type { Settings } from './config/settings.ts';
 import { openUpstreams, readUpstreams } from './open-upstreams.ts';
+import { openResponseCache } from './open-response-cache.ts';
 import { openConnections } from './stores/open-connections.ts';
 import type { Progress, Stores } from './stores/open-stores.ts';
 import { prepareDatabase } from './stores/prepare-database.ts';
@@ -137,7 +138,25 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   const idempotency = createIdempotency({ db, clock, metrics, secret: derivedSecret(rootKey, 'idempotency') });
   const limits = createLimits({ redis, db, changes, clock, log, metrics, companyLimitPerMinute });
   opened.push({ name: 'limits', timeoutMs: 1_000, run: limits.stop });
-  const edge: Edge = { limit: limits.limit, around: idempotency.around, finished: apiKeys.finished };
+  const responseCache = openResponseCache({
+    db,
+    changes,
+    redis,
+    secret: derivedSecret(rootKey, 'response-cache'),
+    clock,
+    metrics,
+    maxEntries: settings.HUB_CACHE_ENTRIES,
+    publicUrl,
+    modules: () => modules,
+    onError,
+  });
+  opened.push({ name: 'response-cache', timeoutMs: 3_000, run: responseCache.stop });
+  responseCache.follow(modules.flatMap(({ module }) => module.routes));
+  const edge: Edge = {
+    limit: limits.limit,
+    around: (call) => idempotency.around(call) ?? responseCache.around(call),
+    finished: apiKeys.finished,
+  };
   return {
     db,
     redis,
@@ -150,6 +169,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
     systemModules,
     authorize,
     edge,
+    responseCache,
     serving,
     breakers,
   };

@@ -45,6 +45,7 @@ const startServing = async (hub: ComposedHub, { settings, target, log }: Options
   await registerDocsPage(server);
   const connections = trackConnections(server);
   await listen(server, settings.HUB_HOST, settings.HUB_PORT);
+  if (servesApi(target)) void hub.responseCache.warmUp((url) => server.inject({ method: 'GET', url }));
   return { server, connections };
 };
 

@@ -7,7 +7,7 @@ import { apiKeyDetailView } from './lifecycle-schema.ts';
 import { leakRoutes } from './leaks/routes.ts';
 import { lifecycleRoutes } from './lifecycle-routes.ts';
 import { apiKeyNotFound } from './problems.ts';
-import { findApiKey, selectApiKeys } from './repository.ts';
+import { apiKeyTopic, findApiKey, selectApiKeys } from './repository.ts';
 import { makerOf } from './request-maker.ts';
 import { revokeApiKey } from './revoke-api-key.ts';
 import {
@@ -116,6 +116,8 @@ const showEffectiveAccess = defineRoute({
   access,
   input: { params: keyParams },
   output: { 200: effectiveAccessView },
+  // Expiry is no change that is announced: it shows after these seconds at the latest.
+  cache: { ttlSeconds: 10, tags: [`${apiKeyTopic}/:keyId`] },
   handler: async ({ input, principal, deps }) => {
     const found = await deps.db.company(principal.companyId, (tx) => findApiKey(tx, input.params.keyId));
     if (found === undefined) throw apiKeyNotFound();

@@ -15,6 +15,7 @@ export * from './database/connect-database.ts';
 export * from './database/change-feed.ts';
 export * from './database/database-errors.ts';
 export * from './database/migrate.ts';
+export { readPastChanges } from './database/past-changes.ts';
 export { ensureLogin } from './database/roles.ts';
 export type { Change, Orm, Tx } from './database/transaction.ts';
 export * from './jobs/enqueue-job.ts';

@@ -75,6 +75,9 @@ export const settingsSchema = z.object({
     .min(1)
     .optional()
     .describe('File with the 32-byte root key; default root.key in HUB_DATA_DIR, created when missing.'),
+  HUB_CACHE_ENTRIES: integer(1, 1_000_000)
+    .default(1_000)
+    .describe('Answers each process keeps in memory, least recently used first to go; at most 64 MiB of them.'),
   HUB_METRICS_TOKEN: z
     .string()
     .min(16, { message: 'must have at least 16 characters' })

@@ -87,6 +87,9 @@ const metrics = defineRoute({
   },
 });
 
+/** What only another release changes. */
+const sameForAll = { ttlSeconds: 300, sharedBy: 'everybody', tags: [] } as const;
+
 const openApi = defineRoute({
   method: 'GET',
   path: '/openapi.json',
@@ -95,6 +98,7 @@ const openApi = defineRoute({
   access: 'public',
   output: { 200: z.string() },
   contentType: 'application/json',
+  cache: sameForAll,
   handler: ({ deps }) =>
     JSON.stringify(buildOpenApi(deps.modules(), { version: deps.version, serverUrl: deps.publicUrl })),
 });
@@ -105,6 +109,7 @@ const problems = defineRoute({
   operationId: 'listProblems',
   summary: 'Every error code with its status and remedy',
   access: 'public',
+  cache: sameForAll,
   output: {
     200: z.object({
       data: z.array(z.object({ code: z.string(), status: z.number(), title: z.string(), remedy: z.string() })),

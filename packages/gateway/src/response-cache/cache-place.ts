@@ -4,6 +4,8 @@ import type { Call, Principal, RouteCache } from '@impact-hub/core';
 export type CachePlace = {
   /** Equal exactly for calls that may share an answer. Holds ids of callers: hashed before it leaves the process. */
   id: string;
+  /** With parameters filled in and the query in its one order. */
+  path: string;
   /** `operationId /path?query`: what operators name in patterns. */
   label: string;
   /** The route's tags with parameters filled in. */
@@ -75,6 +77,7 @@ export const cachePlaceOf = ({ route, principal, input }: Call, cache: RouteCach
         name in params ? textOf(params[name]) : name === 'companyId' ? (principal.companyId ?? '') : '',
       ),
     );
-  const label = `${route.operationId} ${fill(route.path)}${query === '' ? '' : `?${query}`}`;
-  return { id: `${label}\n${sharerOf(principal, cache.sharedBy)}`, label, tags: cache.tags.map(fill) };
+  const path = `${fill(route.path)}${query === '' ? '' : `?${query}`}`;
+  const label = `${route.operationId} ${path}`;
+  return { path, id: `${label}\n${sharerOf(principal, cache.sharedBy)}`, label, tags: cache.tags.map(fill) };
 };

@@ -6,12 +6,14 @@ import { createCacheLayers, createMemory, maxMemoryBytes } from './cache-layers.
 import { cachePlaceOf } from './cache-place.ts';
 import { createCacheStatistics } from './cache-statistics.ts';
 import { followChanges, type PastChanges } from './follow-changes.ts';
+import { createHotPaths } from './hot-paths.ts';
 import { createInvalidations, namesOf } from './invalidations.ts';
 import { readCacheWishes } from './request-cache-control.ts';
 import { createSharedLayer } from './shared-layer.ts';
 
 /** Changes are remembered for an hour; an answer must not outlive what could make it stale. */
 const maxTtlSeconds = 1_800;
+const maxWarmedUp = 20;
 
 export type ResponseCacheOptions = {
   changes: Pick<ChangeFeed, 'subscribe' | 'isCurrent' | 'position'>;
@@ -65,10 +67,15 @@ const openCache = (options: ResponseCacheOptions) => {
 /** The cached routes' answers: in this process's memory, and sealed in Redis for all. */
 export const createResponseCache = (options: ResponseCacheOptions) => {
   const { memory, statistics, shared, follower, answer } = openCache(options);
+  const hot = createHotPaths(options.redis);
+  let publicPaths: readonly string[] = [];
   return {
     /** Opens the cache for the routes that ask for it. Once, when all routes are known. */
     follow: (routes: readonly Route<unknown>[]): void => {
       checkRoutes(routes);
+      publicPaths = routes
+        .filter(({ cache, access, path }) => cache !== undefined && access === 'public' && !path.includes(':'))
+        .map(({ path }) => path);
       const tags = routes.flatMap(({ cache }) => cache?.tags ?? []);
       follower.start(new Set(tags.map((tag) => tag.split('/', 1)[0] ?? tag)));
     },
@@ -82,9 +89,24 @@ export const createResponseCache = (options: ResponseCacheOptions) => {
         return undefined;
       }
       const place = cachePlaceOf(call, cache);
+      if (publicPaths.includes(call.route.path)) hot.count(place.path);
       const asked = { call, cache, wishes, id: place.id, names: namesOf(place), label: place.label };
       return (run) => answer(asked, run);
     },
+    /**
+     * Fetches the public answers asked for most, so that the first callers of a new process need not wait: from Redis
+     * when another process has them, else by their handlers. @param fetch sends a GET through the server
+     */
+    warmUp: async (fetch: (path: string) => Promise<unknown>): Promise<void> => {
+      await follower.learned();
+      const hottest = (await hot.hottest(maxWarmedUp)).filter((path) =>
+        publicPaths.includes(path.split('?', 1)[0] ?? path),
+      );
+      // One after the other: a process that begins has better things to do.
+      for (const path of new Set([...hottest, ...publicPaths].slice(0, maxWarmedUp)))
+        await fetch(path).catch(() => undefined);
+    },
+    stop: hot.stop,
     view: () => ({
       ...statistics.view(),
       entries: memory.size,

@@ -27,6 +27,7 @@ export const followChanges = ({ changes, pastChanges, hear, reset, onError }: Op
   let knowsPast = false;
   let reading = 0;
   let lastReset = '';
+  let learning: Promise<void> = Promise.resolve();
 
   const hearChange = (topic: string, key: string, seq?: number): void => {
     if (topic !== operatorTopic) {
@@ -70,8 +71,10 @@ export const followChanges = ({ changes, pastChanges, hear, reset, onError }: Op
               }
             : undefined,
         );
-      void learnPast();
+      learning = learnPast();
     },
+    /** Resolves when the past was read, or could not be. */
+    learned: () => learning,
     /** False until what others kept in Redis can be judged. */
     knowsPast: () => knowsPast,
   };

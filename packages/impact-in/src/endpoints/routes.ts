@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ImpactInDeps } from '../deps.ts';
 import { endpointNotFound } from '../problems.ts';
 import { createEndpoint, type EndpointMaker } from './create-endpoint.ts';
+import { endpointTopic } from './endpoint-directory.ts';
 import { secretPurpose } from './endpoint.ts';
 import { tokenPath, viewEndpoint } from './endpoint-view.ts';
 import { grantToken } from './grant-token.ts';
@@ -60,6 +61,8 @@ const list = defineRoute({
   access: canRead,
   input: { query: endpointListQuery },
   output: { 200: endpointPage },
+  // When a secret last matched is not announced: it may be so many seconds old.
+  cache: { ttlSeconds: 10, sharedBy: 'company', tags: [endpointTopic] },
   handler: async ({ input: { query }, principal, deps }) => {
     const cursor = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
     const { partner, limit } = query;
@@ -77,6 +80,7 @@ const get = defineRoute({
   access: canRead,
   input: { params: endpointParams },
   output: { 200: endpointView },
+  cache: { ttlSeconds: 10, sharedBy: 'company', tags: [`${endpointTopic}/:id`] },
   handler: async ({ input, principal, deps }) => {
     const found = await deps.db.company(principal.companyId, (tx) => findEndpoint(tx, input.params.id));
     if (found === undefined) throw endpointNotFound();
