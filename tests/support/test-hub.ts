@@ -1,6 +1,6 @@
 import { createApiKey } from '@impact-hub/api-keys';
 import { createCompany, createPerson } from '@impact-hub/accounts';
-import { buildHttpServer, createHttpMetrics, createLogger, runShutdown, type Route } from '@impact-hub/core';
+import { buildHttpServer, createHttpMetrics, createLogger, runShutdown, type Logger, type Route } from '@impact-hub/core';
 import { createTestDatabase, createTestRedis } from '@impact-hub/testkit';
 import { composeHub } from '../../apps/hub/src/compose.ts';
 import { loadSettings } from '../../apps/hub/src/config/load-settings.ts';
@@ -12,13 +12,12 @@ export const password = 'a long enough password';
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** The whole hub, composed as in production, on stores of this test's own; called by `inject`. */
-export const createTestHub = async () => {
+export const createTestHub = async (log: Logger = createLogger({ level: 'silent' })) => {
   const [database, redis, directory] = await Promise.all([
     createTestDatabase(),
     createTestRedis(),
     temporaryDirectory(),
   ]);
-  const log = createLogger({ level: 'silent' });
   const publicUrl = 'http://hub.test';
   const hub = await composeHub({
     settings: loadSettings({ DATABASE_URL: database.ownerUrl, REDIS_URL: redis.url, HUB_DATA_DIR: directory.path }),
