@@ -23,7 +23,7 @@ import { takeEmptyJson } from './refuse-unexpected.ts';
 import { registerRoute } from './register-route.ts';
 import { isStreamRoute, registerStreamRoutes } from './register-stream-route.ts';
 import { problemBody, problemMediaType, toProblem } from './render-problem.ts';
-import { principalOf, reserveRequestState, stateOf } from './request-state.ts';
+import { reserveRequestState, stateOf } from './request-state.ts';
 import { securityHeaders } from './security-headers.ts';
 import { createServing, type Serving } from './serving.ts';
 
@@ -141,6 +141,9 @@ const serverOptions = (
   };
 };
 
+/** For the log and the metrics, as nginx has it: the client went away before there was an answer. */
+const clientGoneStatus = 499;
+
 /** What happens around every request: headers, counting, the judgement of its head, its line in the log. */
 const addRequestHooks = (
   server: FastifyInstance,
@@ -149,16 +152,27 @@ const addRequestHooks = (
   headers: Readonly<Record<string, string>>,
 ): void => {
   const { edge = {} } = options;
+  const end = (request: FastifyRequest, response: FastifyReply): void => {
+    const state = stateOf(request);
+    if (state.ended) return;
+    state.ended = true;
+    serving.requestsInFlight -= 1;
+    logRequest(options, request, response.statusCode, response.elapsedTime);
+    edge.finished?.(request, response, state.principal);
+  };
   server.addHook('onRequest', (request, response, done) => {
     serving.requestsInFlight += 1;
+    // Fastify says nothing of answers that are never finished because the connection is gone.
+    response.raw.once('close', () => {
+      if (!response.raw.headersSent) response.raw.statusCode = clientGoneStatus;
+      end(request, response);
+    });
     response.headers(headers).header('x-request-id', request.id);
     if (serving.draining) response.header('connection', 'close');
     done(judgeHead(request.raw));
   });
   server.addHook('onResponse', (request, response, done) => {
-    serving.requestsInFlight -= 1;
-    logRequest(options, request, response.statusCode, response.elapsedTime);
-    edge.finished?.(request, response, principalOf(request));
+    end(request, response);
     done();
   });
 };

@@ -12,6 +12,8 @@ export type RequestState = {
   problem: ProblemError | undefined;
   /** Fields that the handler adds to the request's log line. */
   log: Record<string, unknown> | undefined;
+  /** It has been counted and logged. */
+  ended: boolean;
 };
 
 const state = Symbol('hub.request');
@@ -24,7 +26,13 @@ export const reserveRequestState = (server: FastifyInstance): void => {
 
 /** The state of a request, made on first use. */
 export const stateOf = (request: FastifyRequest): RequestState =>
-  ((request as WithState)[state] ??= { principal: anonymous, route: undefined, problem: undefined, log: undefined });
+  ((request as WithState)[state] ??= {
+    principal: anonymous,
+    route: undefined,
+    problem: undefined,
+    log: undefined,
+    ended: false,
+  });
 
 /** The principal the access policy found for this request. */
 export const principalOf = (request: FastifyRequest): Principal => stateOf(request).principal;
