@@ -73,7 +73,7 @@ const refuseWrongKeys = async ({ name, server, path }: Case): Promise<void> => {
 const startHubs = async (stores: BenchStores, upstreamUrl: string) => {
   const file = join(stores.settings['HUB_DATA_DIR'] ?? '', 'upstreams.json');
   const upstream = { name: 'bench', prefix: upstreamPath, target: upstreamUrl, allowPrivateAddresses: true };
-  await writeFile(file, JSON.stringify([{ ...upstream, scopes: ['data:read'] }]));
+  await writeFile(file, JSON.stringify({ upstreams: [{ ...upstream, scopes: ['data:read'] }] }));
   const settings = { ...stores.settings, HUB_UPSTREAMS_FILE: file };
   const server = 'benchmarks/servers/gateway-server.ts';
   return {
