@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Sql } from 'postgres';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { shareChanges } from './change-feed-redis.ts';
+import { changeChannel } from './write-changes.ts';
 import type { Database } from './connect-database.ts';
 import type { Change, Tx } from './transaction.ts';
 
@@ -35,7 +36,6 @@ export type ChangeFeedOptions = {
   metrics?: Registry;
 };
 
-const channel = 'hub_change';
 const pollIntervalMs = 1_000;
 /** Twice the poll: one poll may be late before caches stop being trusted (SCOPE: revocation within 2 s at most). */
 const trustedForMs = 2_000;
@@ -47,16 +47,8 @@ const maxPollsAtOnce = 3;
 export const changesKeptSeconds = 3_600;
 const missedAfterMs = (changesKeptSeconds * 1_000) / 2;
 
-/** Serialises writers, so that sequence order is commit order and a poll can never step over a late commit. */
-const changeLockKey = 4_801_002_118;
-
-/** Records a change of `key` under `topic`, for every process, when `tx` commits. */
-export const publishChange = async (tx: Tx, topic: string, key: string): Promise<void> => {
-  tx.announce({ topic, key });
-  await tx.sql`select pg_advisory_xact_lock(${changeLockKey})`;
-  await tx.sql`insert into hub_change (topic, key) values (${topic}, ${key})`;
-  await tx.sql`select pg_notify(${channel}, ${JSON.stringify([topic, key])})`;
-};
+/** Records a change of `key` under `topic`, for every process, when `tx` commits. Written as the last thing in it. */
+export const publishChange = async (tx: Tx, topic: string, key: string): Promise<void> => tx.announce({ topic, key });
 
 type Path = 'own' | 'notify' | 'redis' | 'poll';
 
@@ -171,7 +163,7 @@ export const startChangeFeed = async (
     tell(change, seq);
   };
   const changes = createChangeReader(db.systemSql, (change, seq) => hear('poll', change, seq));
-  const listener = await db.systemSql.listen(channel, (message) => {
+  const listener = await db.systemSql.listen(changeChannel, (message) => {
     const [topic, key] = JSON.parse(message) as [string, string];
     hear('notify', { topic, key });
   });

@@ -1,6 +1,7 @@
 import { PgDialect, type PgDatabase } from 'drizzle-orm/pg-core';
 import { PostgresJsSession, PostgresJsTransaction, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js';
 import type { Sql, TransactionSql } from 'postgres';
+import { writeChanges } from './write-changes.ts';
 
 /** Something that processes may have cached is no longer so: a key under a topic. Nothing secret. */
 export type Change = { topic: string; key: string };
@@ -13,7 +14,10 @@ export type Tx = {
   orm: Orm;
   /** The company row-level security is set to; null in a system transaction. */
   companyId: string | null;
-  /** Hands a change to the listeners of `Database.onCommitted` when the whole transaction has committed. */
+  /**
+   * Writes a change to the change feed at the end of the whole transaction, and hands it to the listeners of
+   * `Database.onCommitted` when that has committed.
+   */
   announce(change: Change): void;
 };
 
@@ -33,18 +37,23 @@ const asTx = (sql: TransactionSql, companyId: string | null, announce: Tx['annou
   return { sql, orm, companyId, announce };
 };
 
-/** Runs `work` with a place for its announcements, and passes them on only when it succeeds. */
-const collecting = async <T>(
-  passOn: (changes: readonly Change[]) => void,
-  work: (announce: Tx['announce']) => Promise<T>,
+type Committed = (changes: readonly Change[]) => void;
+
+/** Runs `work`, then writes what it announced, just before the commit; then tells. */
+const announcing = async <T>(
+  begin: (work: (sql: TransactionSql) => Promise<T>) => Promise<unknown>,
+  work: (sql: TransactionSql, announce: Tx['announce']) => Promise<T>,
+  committed: Committed,
 ): Promise<T> => {
   const changes: Change[] = [];
-  const result = await work((change) => void changes.push(change));
-  if (changes.length > 0) passOn(changes);
-  return result;
+  const result = await begin(async (sql) => {
+    const value = await work(sql, (change) => void changes.push(change));
+    if (changes.length > 0) await writeChanges(sql, changes);
+    return value;
+  });
+  if (changes.length > 0) committed(changes);
+  return result as T;
 };
-
-type Committed = (changes: readonly Change[]) => void;
 
 /**
  * Runs `work` in a transaction that sees only the rows of `companyId` (row-level security reads `hub.company_id`).
@@ -56,26 +65,31 @@ export const inCompanyTransaction = <T>(
   work: (tx: Tx) => Promise<T>,
   committed: Committed,
 ): Promise<T> =>
-  collecting(
+  announcing(
+    (run) => runtime.begin(run),
+    async (sql, announce) => {
+      const companySet = sql`select set_config('hub.company_id', ${companyId}, true)`.execute();
+      // Without this the rejection would count as unhandled when `work` fails first; it is reported below all the same.
+      companySet.catch(() => undefined);
+      const result = await work(asTx(sql, companyId, announce));
+      await companySet;
+      return result;
+    },
     committed,
-    async (announce) =>
-      (await runtime.begin(async (sql) => {
-        const companySet = sql`select set_config('hub.company_id', ${companyId}, true)`.execute();
-        // Without this the rejection would count as unhandled when `work` fails first; it is reported below all the same.
-        companySet.catch(() => undefined);
-        const result = await work(asTx(sql, companyId, announce));
-        await companySet;
-        return result;
-      })) as T,
   );
 
 /** Runs `work` in a transaction of the system role, which sees the tables granted to it across companies. */
 export const inSystemTransaction = <T>(system: Sql, work: (tx: Tx) => Promise<T>, committed: Committed): Promise<T> =>
-  collecting(committed, async (announce) => (await system.begin(async (sql) => work(asTx(sql, null, announce)))) as T);
-
-/** Runs `work` in a savepoint of `tx`: when it throws, only what it did is undone. */
-export const inSavepoint = <T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> =>
-  collecting(
-    (changes) => changes.forEach(tx.announce),
-    async (announce) => (await tx.sql.savepoint(async (sql) => work(asTx(sql, tx.companyId, announce)))) as T,
+  announcing(
+    (run) => system.begin(run),
+    (sql, announce) => work(asTx(sql, null, announce)),
+    committed,
   );
+
+/** Runs `work` in a savepoint of `tx`: when it throws, only what it did, and announced, is undone. */
+export const inSavepoint = async <T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> => {
+  const changes: Change[] = [];
+  const result = await tx.sql.savepoint((sql) => work(asTx(sql, tx.companyId, (change) => void changes.push(change))));
+  for (const change of changes) tx.announce(change);
+  return result as T;
+};
