@@ -44,7 +44,7 @@ export const createTestServer = (modules: readonly BoundModule[]) => {
     /** Sends one request as `caller`, or without credentials when there is none. */
     call: (
       caller: CompanyPrincipal | undefined,
-      method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+      method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
       url: string,
       body?: unknown,
       headers: Record<string, string> = {},

@@ -21,14 +21,24 @@ return redis.call('ZCARD', KEYS[1])
 
 type Scripts = Redis & { hubCountProcesses(key: string, id: string, seconds: number): Promise<number> };
 
+/** The time limit passes in this many steps, so that one long pause of this very process uses up one of them only. */
+const timeoutSteps = 4;
+
 /**
- * Rejects when `work` has not answered in time. The last look at the sockets comes after the timer: a process that
+ * Rejects when `work` has not answered in time. The last look at the sockets comes after the last timer: a process that
  * was busy itself must not blame Redis.
  */
 const inTime = <T>(work: Promise<T>, timeoutMs: number): Promise<T> =>
   new Promise((resolve, reject) => {
     const late = () => reject(new Error(`Redis did not answer within ${timeoutMs} ms`));
-    const timer = setTimeout(() => setImmediate(late), timeoutMs);
+    let steps = 0;
+    const step = (): void => {
+      steps += 1;
+      if (steps > timeoutSteps) setImmediate(late);
+      else timer = setTimeout(step, timeoutMs / timeoutSteps);
+    };
+    let timer: NodeJS.Timeout | undefined;
+    step();
     work.finally(() => clearTimeout(timer)).then(resolve, reject);
   });
 

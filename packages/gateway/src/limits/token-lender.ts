@@ -12,9 +12,15 @@ import { useAnswer } from './use-answer.ts';
 const leaseDivisor = 200;
 /** And at most this part of what is left, shared by the processes: near its end every limit is strict. */
 const restDivisor = 10;
-/** The demand of the last second decides how much is taken at the start of the next; within one, the amount doubles. */
-const pacePartOfSecond = 8;
+/**
+ * Half as much again as the last second needed is taken at the start of the next; within one, the amount doubles. Callers
+ * with less than this many requests a second are not worth it: giving back costs a message too.
+ */
+const worthLeasing = 4;
+const paceOfDemand = 1.5;
 const sweepIntervalMs = 1_000;
+/** Those who go on give back with their next message; only what idle callers hold needs one of its own. */
+const idleAfterMs = 1_000;
 
 type Options = {
   shared: SharedRedis;
@@ -51,8 +57,12 @@ const aheadOf = ({ pace, perMinute, rest, company }: LimitedCaller, processes: n
 };
 
 const setPace = (caller: LimitedCaller, nowMs: number): void => {
-  if (nowMs < caller.validUntilMs) caller.pace = Math.min(Math.max(1, caller.pace * 2), caller.perMinute);
-  else caller.pace = Math.floor(endSlot(caller, nowMs) / pacePartOfSecond);
+  if (nowMs < caller.validUntilMs) {
+    caller.pace = Math.min(Math.max(1, caller.pace * 2), caller.perMinute);
+    return;
+  }
+  const used = endSlot(caller, nowMs);
+  caller.pace = used < worthLeasing ? 0 : Math.ceil(used * paceOfDemand);
 };
 
 const serveLocally = (caller: LimitedCaller, { shared, nowMs, unixMs }: Options): void => {
@@ -121,7 +131,7 @@ export const createTokenLender = (options: Options) => {
 
   const giveBack = (caller: LimitedCaller): void => {
     const now = nowMs();
-    if (now < caller.validUntilMs || caller.isAsking) return;
+    if (now < caller.validUntilMs + idleAfterMs || caller.isAsking) return;
     lending.delete(caller);
     endSlot(caller, now);
     if (caller.unused !== undefined && !shared.isAway()) void askFor(caller, 0);
