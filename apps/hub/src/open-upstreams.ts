@@ -40,7 +40,6 @@ type Options = Omit<UpstreamDeps, 'signer' | 'random'> & {
   file: UpstreamsFile;
   /** The hub's other modules, which no upstream may hide. */
   modules: readonly BoundModule[];
-  publicUrl: string;
   /** 32 secret bytes that all processes derive alike. */
   seed: Buffer;
 };
@@ -50,7 +49,7 @@ export const openUpstreams = ({ path, file, modules, publicUrl, seed, ...shared 
   const ownPaths = modules.flatMap(({ module }) => module.routes.map((route) => route.path));
   inPlainWords(path ?? '', () => refuseCollisions(file.upstreams, ownPaths));
   const signer = createIdentitySigner({ seed, issuer: publicUrl, clock: shared.clock });
-  const deps: UpstreamDeps = { ...shared, signer, random: Math.random };
+  const deps: UpstreamDeps = { ...shared, publicUrl, signer, random: Math.random };
   const { module, stop } = createUpstreams(file, deps);
   return { bound: bindModule(module, deps), stop };
 };

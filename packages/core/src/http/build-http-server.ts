@@ -14,6 +14,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { HttpMetrics } from '../telemetry/metrics.ts';
 import { traceIdOf } from '../telemetry/tracing.ts';
 import type { AccessPolicy } from './access-policy.ts';
+import { acceptUpgrades, upgradesOf } from './accept-upgrades.ts';
 import { answerUnparsable } from './answer-unparsable.ts';
 import type { Edge } from './edge.ts';
 import { refuseOtherMethods } from './refuse-other-methods.ts';
@@ -117,6 +118,7 @@ const serverOptions = (
     // A missing Host is refused by `judgeHead`, with a problem.
     http: {
       requireHostHeader: false,
+      shouldUpgradeCallback: upgradesOf(options.modules.flatMap(({ module }) => module.routes)),
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: limits.checkEveryMs,
     },
@@ -164,7 +166,7 @@ const addRequestHooks = (
     serving.requestsInFlight += 1;
     // Fastify says nothing of answers that are never finished because the connection is gone.
     response.raw.once('close', () => {
-      if (!response.raw.headersSent) response.raw.statusCode = clientGoneStatus;
+      if (!response.sent && !response.raw.headersSent) response.raw.statusCode = clientGoneStatus;
       end(request, response);
     });
     response.headers(headers).header('x-request-id', request.id);
@@ -185,6 +187,7 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
   const server = fastify(serverOptions(options, headers));
   server.server.maxConnections = options.limits?.maxConnections ?? defaultHttpLimits.maxConnections;
   reserveRequestState(server);
+  acceptUpgrades(server);
   addRequestHooks(server, options, serving, headers);
   addErrorRendering(server);
   server.removeContentTypeParser('text/plain');

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Route } from '../module/define-route.ts';
 import { withTraceOf } from '../telemetry/tracing.ts';
+import { isUpgraded } from './accept-upgrades.ts';
 import { admitTo, type Registration } from './register-route.ts';
 import { principalOf } from './request-state.ts';
 
@@ -29,8 +30,10 @@ export const registerStreamRoutes = (
           method: route.method === 'GET' ? ['GET', 'HEAD', 'OPTIONS'] : route.method,
           url,
           onRequest: admitTo(route, registration),
-          handler: (request, response) =>
-            withTraceOf(request, () => route.stream({ request, response, principal: principalOf(request) })),
+          handler: (request, response) => {
+            const isUpgrade = isUpgraded(request.raw);
+            withTraceOf(request, () => route.stream({ request, response, principal: principalOf(request), isUpgrade }));
+          },
         });
   });
 };

@@ -65,7 +65,13 @@ export type RouteCache = {
 };
 
 /** One admitted request whose body has not been touched, and the answer to it, all the stream's own. */
-export type StreamCall = { request: FastifyRequest; response: FastifyReply; principal: Principal };
+export type StreamCall = {
+  request: FastifyRequest;
+  response: FastifyReply;
+  principal: Principal;
+  /** The client asks for a WebSocket, and its connection is free to become one. */
+  isUpgrade: boolean;
+};
 
 export type Route<D = never> = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -104,6 +110,8 @@ export type Route<D = never> = {
    * elsewhere. The path ends in `/*`, which may be nothing; a GET takes HEAD and OPTIONS too.
    */
   stream?(call: StreamCall): void;
+  /** The stream of this GET takes WebSockets. */
+  upgrades?: boolean;
   handler(context: {
     input: { params: never; query: never; body: never };
     principal: never;

@@ -22,6 +22,7 @@ const routesOf = (upstream: Upstream): Route<UpstreamDeps>[] =>
     input: { params: z.object({ path: z.string().describe('Anything, slashes included.') }) },
     output: {},
     idempotency: 'none',
+    upgrades: method === 'GET' && upstream.settings.websocket,
     stream: (call) => forwardRequest(upstream, call),
     handler: () => undefined,
   }));

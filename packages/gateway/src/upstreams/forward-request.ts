@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import {
   BreakerOpenError,
   coreProblems,
@@ -10,6 +11,7 @@ import {
 } from '@impact-hub/core';
 import type { Dispatcher } from 'undici';
 import { BodyTooLargeError, bodySource, ClientGoneError, hasBody } from './body-source.ts';
+import { joinWebSocket, requireForWebSocket } from './join-websocket.ts';
 import { upstreamRequestHeaders } from './request-headers.ts';
 import { clientResponseHeaders } from './response-headers.ts';
 import { retryDelayMs } from './retry-budget.ts';
@@ -55,12 +57,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#upstream = upstream;
     this.#call = call;
     this.#raw = call.response.raw;
-    this.#mayRetry = safeMethods.has(request.method) && !withBody;
+    this.#mayRetry = safeMethods.has(request.method) && !withBody && !call.isUpgrade;
     this.#dispatched = {
       path,
       method: request.method,
       headers: upstreamRequestHeaders(request, identity),
       body: withBody ? bodySource(request.raw, upstream.settings.maxBodyBytes) : null,
+      upgrade: call.isUpgrade ? 'websocket' : null,
     };
   }
 
@@ -125,6 +128,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#isClientGone) controller.abort(new ClientGoneError());
+  }
+
+  onRequestUpgrade(_controller: Dispatcher.DispatchController, _status: number, headers: Headers, other: Duplex): void {
+    this.#report('success');
+    this.#raw.removeListener('close', this.#onClientClose);
+    this.#call.request.raw.socket.once('close', () => this.#finish('answered'));
+    joinWebSocket(this.#upstream, this.#call, headers, other);
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
@@ -193,6 +203,7 @@ export const forwardRequest = (upstream: Upstream, call: StreamCall): void => {
   const { settings, totals } = upstream;
   const { raw } = call.request;
   const path = upstream.targetPath(raw.url ?? '');
+  if (call.isUpgrade) requireForWebSocket(upstream, call);
   const coding = raw.headers['transfer-encoding'];
   if (coding !== undefined && coding.toLowerCase() !== 'chunked')
     throw coreProblems.requestMalformed({ detail: 'The only transfer coding understood is chunked.' });

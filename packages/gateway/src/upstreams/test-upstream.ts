@@ -54,7 +54,15 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
   };
   const file = parseUpstreamsFile(JSON.stringify({ upstreams: [upstream] }), ['reports:read', 'reports:write']);
   const { lookUp } = options;
-  const deps = { breakers, signer, clock, metrics, random: () => 0, ...(lookUp === undefined ? {} : { lookUp }) };
+  const deps = {
+    breakers,
+    signer,
+    clock,
+    metrics,
+    random: () => 0,
+    publicUrl: 'https://hub.test',
+    ...(lookUp === undefined ? {} : { lookUp }),
+  };
   const upstreams = createUpstreams(file, deps);
   const caller = { ...keyPrincipal(companyId, ['reports:read', 'reports:write']) };
   const server = buildHttpServer({

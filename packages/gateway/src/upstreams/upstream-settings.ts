@@ -44,6 +44,8 @@ const upstreamSchema = z.strictObject({
     .default(100 * 1_048_576),
   /** Requests under way at once from one process. */
   maxConcurrent: z.int().min(1).max(10_000).default(256),
+  /** Whether WebSockets are passed through; they need the scopes for reading and for writing. */
+  websocket: z.boolean().default(false),
   /** A busy service is not broken by five failures: a tenth of its calls must have failed, too. */
   breaker: breakerOptionsSchema.extend({ minFailureShare: z.number().min(0).max(1).default(0.1) }).prefault({}),
 });

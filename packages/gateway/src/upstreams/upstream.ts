@@ -11,6 +11,8 @@ export type UpstreamDeps = {
   breakers: Pick<Breakers, 'get'>;
   signer: IdentitySigner;
   clock: Clock;
+  /** Where browsers reach the hub: WebSockets by cookie have to come from this origin. */
+  publicUrl: string;
   metrics: MetricsRegistry;
   /** From 0 to below 1, for the jitter of retries. */
   random(): number;
@@ -30,6 +32,7 @@ export type Upstream = {
   targetPath(url: string): string;
   signer: IdentitySigner;
   random(): number;
+  publicUrl: string;
   inFlight: number;
   totals: UpstreamTotals;
 };
@@ -54,6 +57,7 @@ export const openUpstream = (settings: UpstreamSettings, deps: UpstreamDeps): Up
     targetPath: targetPathOf(settings),
     signer: deps.signer,
     random: deps.random,
+    publicUrl: deps.publicUrl,
     inFlight: 0,
     totals: { answered: 0, failed: 0, refused: 0, aborted: 0, retried: 0 },
   };

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { decodeJwt } from 'jose';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createStage, sendRaw } from './test-upstream.ts';
+
+const { behindHub, hubTo, strike } = createStage();
+afterEach(strike);
+
+const acceptOf = (key: string): string =>
+  createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+
+/** A service that sends every byte back after a correct handshake. */
+const behindHubWithEcho = async (settings: Record<string, unknown> = { websocket: true }) => {
+  const opened: { request: IncomingMessage; socket: Duplex }[] = [];
+  const hub = await behindHub((_request, response) => response.end('plain'), settings);
+  hub.service.server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+    opened.push({ request, socket });
+    socket.on('error', () => undefined);
+    const accept = acceptOf(request.headers['sec-websocket-key'] ?? '');
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
+    socket.pipe(socket);
+  });
+  return { ...hub, opened };
+};
+
+const key = 'dGhlIHNhbXBsZSBub25jZQ==';
+const opening = (scopes: string, more = ''): string =>
+  `GET /api/reports/live?x=1 HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ${key}\r\nsec-websocket-version: 13\r\nx-api-key: ${scopes}\r\n${more}\r\n`;
+
+const open = async (port: number, text: string): Promise<{ socket: Socket; received(): string }> => {
+  let all = '';
+  const socket = connect(port, '127.0.0.1', () => socket.write(text));
+  socket.on('data', (chunk) => (all += chunk.toString('latin1')));
+  socket.on('error', () => undefined);
+  await vi.waitFor(() => expect(all).toContain('\r\n\r\n'));
+  return { socket, received: () => all };
+};
+
+describe('a WebSocket', () => {
+  it('is passed through both ways, with the caller’s identity', async () => {
+    const hub = await behindHubWithEcho();
+    // The first bytes may come with the opening.
+    const { socket, received } = await open(hub.port, `${opening('reports:read reports:write')}early `);
+    expect(received()).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
+    expect(received().toLowerCase()).toContain(`sec-websocket-accept: ${acceptOf(key)}`.toLowerCase());
+    socket.write('hello');
+    await vi.waitFor(() => expect(received()).toMatch(/\r\n\r\nearly hello$/));
+    const { headers, url } = hub.opened[0]!.request;
+    expect([url, headers['x-api-key']]).toEqual(['/live?x=1', undefined]);
+    expect(decodeJwt(String(headers['x-hub-identity']))).toMatchObject({ aud: 'reports', kind: 'api_key' });
+    socket.destroy();
+    await vi.waitFor(() => expect(hub.opened[0]!.socket.destroyed).toBe(true));
+    expect(await hub.metrics.metrics()).toContain('upstream_requests_in_flight{upstream="reports"} 0');
+  });
+
+  it('ends when the service ends it, and with the hub', async () => {
+    const hub = await behindHubWithEcho();
+    const first = await open(hub.port, opening('reports:read reports:write'));
+    const second = await open(hub.port, opening('reports:read reports:write'));
+    hub.opened[0]!.socket.destroy();
+    await vi.waitFor(() => expect(first.socket.closed).toBe(true));
+    await hub.server.close();
+    await vi.waitFor(() => expect(second.socket.closed).toBe(true));
+  });
+
+  it('is refused like any request: without a key, without the scopes, on a path that leads elsewhere', async () => {
+    const hub = await behindHubWithEcho();
+    expect(await sendRaw(hub.port, opening(''))).toMatch(/^HTTP\/1\.1 401 .*auth\.unauthenticated/s);
+    expect(await sendRaw(hub.port, opening('reports:write'))).toMatch(/^HTTP\/1\.1 403 /);
+    const leading = opening('reports:read reports:write').replace('/live', '/../live');
+    expect(await sendRaw(hub.port, leading)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(hub.opened).toEqual([]);
+  });
+
+  it('that the service refuses gets the service’s own answer, however long', async () => {
+    const reason = 'no '.repeat(300_000);
+    const hub = await behindHub(
+      (_request, response) => response.writeHead(403, { 'content-length': reason.length }).end(reason),
+      { websocket: true },
+    );
+    const answer = await sendRaw(hub.port, opening('reports:read reports:write'));
+    expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+    expect(answer.endsWith(reason)).toBe(true);
+  });
+
+  it('is a 502 when the service cannot be reached', async () => {
+    const hub = await hubTo('http://127.0.0.1:1', { websocket: true });
+    const answer = await sendRaw(hub.port, opening('reports:read reports:write'));
+    expect(answer).toMatch(/^HTTP\/1\.1 502 .*upstreams\.unreachable/s);
+  });
+
+  it('is an ordinary request where none are passed through', async () => {
+    const hub = await behindHubWithEcho({});
+    const answer = await open(hub.port, opening('reports:read reports:write'));
+    expect(answer.received()).toMatch(/^HTTP\/1\.1 200 OK.*plain/s);
+    answer.socket.destroy();
+    expect(hub.opened).toEqual([]);
+  });
+});
