@@ -34,6 +34,8 @@ import { createImpactIn, impactInModule } from '@impact-hub/impact-in';
 import type { Settings } from './config/settings.ts';
 import { openUpstreams, readUpstreams } from './open-upstreams.ts';
 import { openResponseCache } from './open-response-cache.ts';
+import { operationsModule } from './operations/operations-module.ts';
+import { createStatistics } from './operations/statistics.ts';
 import { openConnections } from './stores/open-connections.ts';
 import type { Progress, Stores } from './stores/open-stores.ts';
 import { prepareDatabase } from './stores/prepare-database.ts';
@@ -83,7 +85,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   const crypto = createCrypto({ db: connections.cryptoDb, rootKey, clock });
   opened.push({ name: 'crypto', timeoutMs: 1_000, run: async () => crypto.close() });
 
-  const ownScopes = mergeScopes([apiKeysModule, accountsModule, auditModule, impactInModule]);
+  const ownScopes = mergeScopes([apiKeysModule, accountsModule, auditModule, impactInModule, operationsModule]);
   const upstreamsFile = await readUpstreams(settings.HUB_UPSTREAMS_FILE, Object.keys(ownScopes));
   const scopeCatalogue = mergeScopes([{ scopes: ownScopes }, upstreamsFile]);
   const secret = derivedSecret(rootKey, 'sign-in');
@@ -112,6 +114,30 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
       usesWarehouse: stores.usesWarehouse,
     }),
   ];
+  const responseCache = openResponseCache({
+    db,
+    changes,
+    redis,
+    secret: derivedSecret(rootKey, 'response-cache'),
+    clock,
+    metrics,
+    maxEntries: settings.HUB_CACHE_ENTRIES,
+    publicUrl,
+    modules: () => modules,
+    onError,
+  });
+  opened.push({ name: 'response-cache', timeoutMs: 3_000, run: responseCache.stop });
+  const operations = {
+    db,
+    clock,
+    metrics,
+    changes,
+    breakers,
+    responseCache,
+    statistics: createStatistics({ changes, metrics }, onError),
+    version,
+    modules: () => modules,
+  };
   modules.push(
     ...systemModules,
     bindModule(accountsModule, { db, clock, accounts, scopeCatalogue }),
@@ -119,6 +145,7 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
     bindModule(auditModule, { db }),
     bindModule(impactInModule, impactIn.deps),
     bindModule(idempotencyModule, { db, clock }),
+    bindModule(operationsModule, operations),
     bindModule(limitsModule, { db, clock, companyLimitPerMinute }),
   );
   const upstreams = openUpstreams({
@@ -138,19 +165,6 @@ const compose = async ({ settings, publicUrl, stores, log, onProgress }: Options
   const idempotency = createIdempotency({ db, clock, metrics, secret: derivedSecret(rootKey, 'idempotency') });
   const limits = createLimits({ redis, db, changes, clock, log, metrics, companyLimitPerMinute });
   opened.push({ name: 'limits', timeoutMs: 1_000, run: limits.stop });
-  const responseCache = openResponseCache({
-    db,
-    changes,
-    redis,
-    secret: derivedSecret(rootKey, 'response-cache'),
-    clock,
-    metrics,
-    maxEntries: settings.HUB_CACHE_ENTRIES,
-    publicUrl,
-    modules: () => modules,
-    onError,
-  });
-  opened.push({ name: 'response-cache', timeoutMs: 3_000, run: responseCache.stop });
   responseCache.follow(modules.flatMap(({ module }) => module.routes));
   const edge: Edge = {
     limit: limits.limit,

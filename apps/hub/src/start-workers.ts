@@ -12,6 +12,7 @@ import {
   type ShutdownPhase,
 } from '@impact-hub/core';
 import type { Redis } from 'ioredis';
+import { readJobBacklog } from './operations/read-stores.ts';
 import { connectBlockingRedis } from './stores/connect-redis.ts';
 
 type Options = {
@@ -24,16 +25,10 @@ type Options = {
   metrics: MetricsRegistry;
 };
 
-const readBacklog = async (db: Database) =>
-  db.systemSql<{ state: string; count: number; oldestDueSeconds: number }[]>`
-    select state, count(*)::int as count,
-           coalesce(extract(epoch from now() - min(run_at) filter (where run_at <= now())), 0)::float8 as "oldestDueSeconds"
-    from job group by state`;
-
 /** Starts relay, job workers and the leader election. @returns the phases that end them, in order */
 export const startWorkers = async (options: Options): Promise<ShutdownPhase[]> => {
   const { db, modules, redis, log, metrics } = options;
-  registerJobBacklog(metrics, () => readBacklog(db));
+  registerJobBacklog(metrics, () => readJobBacklog(db.systemSql));
   const relay = await startRelay({ sql: db.systemSql, redis, log, leaseSeconds: options.jobLeaseSeconds });
   const blockingRedis = connectBlockingRedis(options.redisUrl);
   const workers = startJobWorkers({ modules, db, redis: blockingRedis, log, metrics: createJobMetrics(metrics) });

@@ -12,6 +12,8 @@ const catalogue = {
   'endpoints:manage': '',
   'audit:read': '',
   'crypto:encrypt': '',
+  'operations:read': '',
+  'operations:manage': '',
 };
 const companyId = '0192f000-0000-7000-8000-000000000000';
 const key = (scopes: readonly string[]) =>
@@ -29,7 +31,7 @@ describe('roles', () => {
     const held = Object.fromEntries(roles.map((role) => [role, [...roleScopes(role, catalogue)]]));
     expect(held).toEqual({
       system_admin: Object.keys(catalogue),
-      company_admin: Object.keys(catalogue),
+      company_admin: Object.keys(catalogue).filter((scope) => !scope.startsWith('operations:')),
       operator: ['data:read', 'data:write', 'report:view', 'deliveries:read', 'deliveries:replay', 'endpoints:manage'],
       auditor: ['data:read', 'report:view', 'deliveries:read', 'audit:read'],
       viewer: ['data:read', 'report:view', 'deliveries:read'],

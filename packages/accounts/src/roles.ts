@@ -8,6 +8,9 @@ export type ScopeCatalogue = Readonly<Record<string, string>>;
 
 const readOnly = ['data:read', 'report:view', 'deliveries:read', 'endpoints:read'];
 
+/** Scopes over all companies: no role but the system's own administrator holds them. */
+const isOfInstallation = (scope: string): boolean => scope.startsWith('operations:');
+
 /** What each role may do: scope names, `resource:*` for all scopes of a resource, `*` for all. */
 const grants: Record<Role, readonly string[]> = {
   system_admin: ['*'],
@@ -25,7 +28,11 @@ const grantCovers = (grant: string, scope: string): boolean =>
 
 /** The scopes of a role among those the hub's modules declare. */
 export const roleScopes = (role: Role, catalogue: ScopeCatalogue): ReadonlySet<string> =>
-  new Set(Object.keys(catalogue).filter((scope) => grants[role].some((grant) => grantCovers(grant, scope))));
+  new Set(
+    Object.keys(catalogue)
+      .filter((scope) => role === 'system_admin' || !isOfInstallation(scope))
+      .filter((scope) => grants[role].some((grant) => grantCovers(grant, scope))),
+  );
 
 /** Whether a text names a role. */
 const isRole = (text: string): text is Role => (roles as readonly string[]).includes(text);

@@ -11,3 +11,4 @@ export { operatorTopic, resetMark, type PastChanges } from './response-cache/fol
 export { everything, nameOfKey, nameOfPattern, nameOfTag } from './response-cache/invalidations.ts';
 export { createLimits, type Limits, type LimitsOptions } from './limits/create-limits.ts';
 export { limitsModule } from './limits/limits-module.ts';
+export { removeExpiredRecords } from './idempotency/remove-expired-records.ts';

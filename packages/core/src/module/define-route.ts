@@ -55,12 +55,16 @@ export class Reply {
 export const reply = (status: number, body?: unknown, headers: Record<string, string | string[]> = {}): Reply =>
   new Reply(status, body, headers);
 
+/** For handlers that read the database and nothing else that changes; they must not look at request headers. */
 export type RouteCache = {
-  /** How long an answer may be served, in seconds. */
+  /** How long an answer may be served, in seconds; at most 1,800. */
   ttlSeconds: number;
   /** Who shares an answer: one caller with the same scopes (default), all callers of the company that hold the same scopes, or everybody. */
   sharedBy?: 'caller' | 'company' | 'everybody';
-  /** Names that `invalidates` and operators refer to; they hold within the company unless everybody shares the answer. */
+  /**
+   * What makes an answer stale: topics of the change feed, `topic` for any change of it or `topic/:param` for those of
+   * one key, `:companyId` being the caller's company. The changing transaction calls `publishChange`.
+   */
   tags: readonly string[];
 };
 
@@ -103,8 +107,6 @@ export type Route<D = never> = {
   idempotency?: 'company' | 'system' | 'none' | 'refused';
   /** Lets answers of a GET be kept and served again; left out, every request runs the handler. */
   cache?: RouteCache;
-  /** Tags of cached answers that a successful call of this route makes stale. */
-  invalidates?: readonly string[];
   /**
    * Takes the exchange over after access and limits, in place of `handler`: for answers that pass through from
    * elsewhere. The path ends in `/*`, which may be nothing; a GET takes HEAD and OPTIONS too.

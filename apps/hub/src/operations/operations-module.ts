@@ -1,0 +1,14 @@
+import { defineModule } from '@impact-hub/core';
+import { changeRoutes } from './change-routes.ts';
+import type { OperationsDeps } from './deps.ts';
+import { viewRoutes } from './view-routes.ts';
+
+/** What those who run the installation see and do. Its scopes reach over all companies. */
+export const operationsModule = defineModule<OperationsDeps>({
+  name: 'operations',
+  routes: [...viewRoutes, ...changeRoutes],
+  scopes: {
+    'operations:read': 'See the state of the whole installation, over all companies.',
+    'operations:manage': 'Reset circuit breakers and figures, and clear caches, for all companies.',
+  },
+});

@@ -1,0 +1,57 @@
+import type { Sql } from '@impact-hub/core';
+import { runReadinessChecks } from '../system/readiness.ts';
+import type { OperationsDeps } from './deps.ts';
+import { readByLabel } from './read-counter.ts';
+import { readAuditTables, readIdempotencyRecords, readJobBacklog } from './read-stores.ts';
+
+/** Figures that a store cannot give now are left out: the dashboard is looked at when something is down. */
+const orNull = <T>(reading: Promise<T>): Promise<T | null> => reading.catch(() => null);
+
+const summariseCache = ({ responseCache }: OperationsDeps) => {
+  const { operations, entries, bytes, usesRedis } = responseCache.view();
+  const hits = operations.reduce((sum, one) => sum + one.memory + one.redis + one.joined, 0);
+  const requests = operations.reduce((sum, one) => sum + one.miss + one.refresh + one.bypass, hits);
+  return { entries, bytes, usesRedis, requests, hitRate: requests === 0 ? 0 : hits / requests };
+};
+
+const summariseBreakers = ({ breakers }: OperationsDeps) => {
+  const all = breakers.list();
+  const named = (state: string) => all.filter((one) => one.state === state).map(({ name }) => name);
+  return { total: all.length, open: named('open'), halfOpen: named('half_open') };
+};
+
+const summariseRecords = async (...of: Parameters<typeof readIdempotencyRecords>) => {
+  const { live, expired } = await readIdempotencyRecords(...of);
+  return { live, expired };
+};
+
+const summariseAudit = async (sql: Sql) => {
+  const { estimatedEvents, bytes, estimatedInDefaultPartition } = await readAuditTables(sql);
+  return { estimatedEvents, bytes, estimatedInDefaultPartition };
+};
+
+/** The state of the hub on one page, as the process that answers sees it. */
+export const readDashboard = async (deps: OperationsDeps) => {
+  const { db, metrics, clock } = deps;
+  const [report, jobs, idempotency, audit, refused, degraded] = await Promise.all([
+    runReadinessChecks(deps.modules()),
+    orNull(readJobBacklog(db.systemSql)),
+    orNull(summariseRecords(db, clock)),
+    orNull(summariseAudit(db.systemSql)),
+    readByLabel(metrics, 'api_keys_rate_limit_exceeded_total', 'limit'),
+    readByLabel(metrics, 'rate_limit_degraded', ''),
+  ]);
+  return {
+    ...report,
+    version: deps.version,
+    uptimeSeconds: Math.floor(process.uptime()),
+    processId: process.pid,
+    changeFeedCurrent: deps.changes.isCurrent(),
+    jobs,
+    breakers: summariseBreakers(deps),
+    cache: summariseCache(deps),
+    limits: { degraded: degraded[''] === 1, refused },
+    idempotency,
+    audit,
+  };
+};
