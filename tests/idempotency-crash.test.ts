@@ -11,7 +11,7 @@ import { temporaryDirectory } from './support/temporary-directory.ts';
 
 /** Fixed, so that the same moments are tried; what a kill hits depends on the machine. */
 const seed = 20_261_121;
-const kills = 6;
+const kills = 3;
 
 const by = { actor: { kind: 'system', id: 'test' } } as const;
 const scopes = ['admin', 'data:read'];
@@ -92,6 +92,41 @@ test('fifty copies sent to two processes at once make one effect; each is answer
   );
   expect(statuses.filter((status) => status !== '201' && status !== '409')).toEqual([]);
   expect(await sendChange(urls()[0] ?? '', apiKey, change)).toBe('201');
+  expect(await offenders([change])).toEqual([]);
+});
+
+/** Makes the database sleep for a second where the trigger fires, and kills the process that waits for it. */
+const killWhileAsleep = async (trigger: string, change: WantedChange): Promise<string> => {
+  await database.owner.unsafe(`
+    create function doze() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return new; end $$;
+    ${trigger} for each row execute function doze()`);
+  const unanswered = sendChange(urls()[0] ?? '', apiKey, change);
+  const isAsleep = () => database.owner`select 1 from pg_stat_activity where wait_event = 'PgSleep'`;
+  while ((await isAsleep()).length === 0) await pause(5);
+  await gateways[0]?.end('SIGKILL');
+  expect(await unanswered).toBe('none');
+  const meanwhile = await sendChange(urls()[1] ?? '', apiKey, change);
+  while ((await isAsleep()).length > 0) await pause(5);
+  await database.owner.unsafe('drop function doze cascade');
+  for (let status = ''; status !== '201';) status = await sendChange(urls()[1] ?? '', apiKey, change);
+  await start(0);
+  return meanwhile;
+};
+
+test('killed just before the commit: nothing was done, and the retry does it', async () => {
+  const change = newChange();
+  const meanwhile = await killWhileAsleep('create trigger doze before insert on idempotency_record', change);
+  expect([meanwhile, change.replays]).toEqual(['409', 0]);
+  expect(await offenders([change])).toEqual([]);
+});
+
+test('killed inside the commit: it was done, and the retry gets the answer that was never sent', async () => {
+  const change = newChange();
+  const meanwhile = await killWhileAsleep(
+    'create constraint trigger doze after insert on idempotency_record initially deferred',
+    change,
+  );
+  expect([meanwhile, change.replays]).toEqual(['409', 1]);
   expect(await offenders([change])).toEqual([]);
 });
 
