@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** A key presented to one process again and again, each time as soon as the answer is there. */
+/** A key presented to one process again and again, on one connection. */
 export type Presenter = {
   accepted: number;
   refused: number;
@@ -20,16 +20,17 @@ const readAnswer = (text: string): { status: number; length: number } | undefine
 };
 
 /**
- * Presents the key on one connection until stopped. Any answer but 401 and 429 is an acceptance: the key has been found
+ * Presents the key until stopped, the next time when the answer has been there for `pauseMs`. Any answer but 401 and 429 is an acceptance: the key has been found
  * good, whatever the route says then.
  * @param from the address the hub is to see, which has to trust this one as its proxy
  */
-export const presentKey = (port: number, path: string, key: string, from: string): Presenter => {
+export const presentKey = (port: number, path: string, key: string, from: string, pauseMs = 0): Presenter => {
   const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: ${key}\r\nX-Forwarded-For: ${from}\r\n\r\n`;
   const socket = connect({ host: '127.0.0.1', port, noDelay: true });
   let sentAtMs = 0;
   let text = '';
   const send = (): void => {
+    if (socket.destroyed) return;
     sentAtMs = performance.now();
     socket.write(request, 'latin1');
   };
@@ -51,7 +52,8 @@ export const presentKey = (port: number, path: string, key: string, from: string
       presenter.accepted += 1;
       presenter.lastAcceptedSentAtMs = sentAtMs;
     }
-    send();
+    if (pauseMs === 0) send();
+    else setTimeout(send, pauseMs);
   });
   return presenter;
 };

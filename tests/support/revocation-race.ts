@@ -39,14 +39,18 @@ const resultOf = (presenters: readonly Presenter[], acknowledgedAtMs: number): R
   accepted: presenters.map(({ accepted }) => accepted),
 });
 
-/** Ends a key that all processes have cached and are being called with, and watches until all refuse it. */
+/**
+ * Ends a key that all processes have cached and are being called with, and watches until all refuse it.
+ * @param pauseMs between the calls of a process, so that many keys can be raced at once
+ */
 export const raceWarmKey = async (
   ports: readonly number[],
   { key, keyId }: RaceKey,
   end: EndKey,
+  pauseMs = 0,
 ): Promise<RaceResult> => {
   const from = nextAddress();
-  const presenters = ports.map((port) => presentKey(port, racePath, key, from));
+  const presenters = ports.map((port) => presentKey(port, racePath, key, from, pauseMs));
   try {
     await until(() => presenters.every(({ accepted }) => accepted >= 3), 'a good key accepted by every process');
     await end(keyId);
