@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { EmbeddedStoreError } from '@impact-hub/embedded-stores';
 import { redactText } from '@impact-hub/core';
 import { checkConfiguration } from './commands/check-configuration.ts';
+import { registerKeys } from './commands/keys/register-keys.ts';
 import { runDemo } from './commands/run-demo.ts';
 import { runMigrations } from './commands/run-migrations.ts';
 import { runSetup } from './commands/run-setup.ts';
@@ -58,6 +59,8 @@ program
   .description('write docs/errors.md and .env.example from the code')
   .option('--check', 'only say whether they are up to date')
   .action((options: { check?: boolean }) => writeGeneratedDocs(options.check === true));
+
+registerKeys(program, process.env);
 
 try {
   await program.parseAsync();

@@ -11,7 +11,7 @@ export { effectiveAccess } from './effective-access.ts';
 export type { ApiKeysDeps, RouteTableEntry } from './deps.ts';
 export { createLeakReports, type LeakedKeyPolicy, type LeakReports } from './leaks/leak-reports.ts';
 export { createKeyWatchMetrics, type KeyWatchMetrics } from './usage/usage-metrics.ts';
-export type { ApiKeyView, CreateApiKeyInput } from './schema.ts';
+export type { ApiKeyView, CreateApiKeyInput, EffectiveAccess } from './schema.ts';
 export {
   createApiKeyVerifier,
   type ApiKeyVerifier,

@@ -19,10 +19,13 @@ const editDistance = (a: string, b: string): number => {
   return row[b.length] ?? 0;
 };
 
+/** Read by `hub keys`, the client; a terminal may have them set when a server is started from it. */
+const clientSettings: readonly string[] = ['HUB_URL', 'HUB_API_KEY'];
+
 const refuseUnknown = (environment: NodeJS.ProcessEnv): void => {
   const known = Object.keys(settingsSchema.shape);
   for (const name of Object.keys(environment)) {
-    if (!name.startsWith('HUB_') || known.includes(name)) continue;
+    if (!name.startsWith('HUB_') || known.includes(name) || clientSettings.includes(name)) continue;
     const nearest = known.toSorted((a, b) => editDistance(name, a) - editDistance(name, b))[0] ?? '';
     throw new StartError(`${name} is not a setting of the hub; did you mean ${nearest}?`);
   }

@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { redactText } from '@impact-hub/core';
+import { connectKeys, type Connection, type KeysClient } from './keys-client.ts';
+import { KeysError, UsageError } from './keys-errors.ts';
+import { note } from './print.ts';
+
+export type CommonOptions = Connection & { json?: boolean };
+
+const [refusedExitCode, usageExitCode] = [1, 2];
+
+/** Runs one command; what it throws for the person at the terminal ends it with plain sentences. */
+export const runCommand = async (work: () => Promise<void>): Promise<void> => {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof KeysError)) throw error;
+    note(`hub keys: ${redactText(error.message)}`);
+    process.exitCode = error instanceof UsageError ? usageExitCode : refusedExitCode;
+  }
+};
+
+/** Adds a command that calls the running hub. `json` prints the hub's own answer, for scripts. */
+export const hubCommand = (parent: Command, name: string, description: string, example: string): Command =>
+  parent
+    .command(name)
+    .description(description)
+    .option('--url <address>', 'where the hub is; else HUB_URL, else credentials.json in HUB_DATA_DIR')
+    .option(
+      '--api-key-file <file>',
+      'file with the API key to call it with, - for standard input; else HUB_API_KEY, else credentials.json',
+    )
+    .option('--json', 'print the answer of the hub as JSON')
+    .addHelpText('after', `\nExample:\n  ${example}`);
+
+/** Calls `work` with a client of the hub that the options or the environment name. */
+export type WithHub = (options: CommonOptions, work: (hub: KeysClient) => Promise<void>) => Promise<void>;
+
+export const hubCaller =
+  (environment: NodeJS.ProcessEnv): WithHub =>
+  (options, work) =>
+    runCommand(async () => work(await connectKeys(options, environment)));
+
+/** The parent of all `hub keys …`: mistakes on the command line end with 2, and no message repeats a key. */
+export const keysParent = (program: Command): Command =>
+  program
+    .command('keys')
+    .description('make, list, rotate and revoke API keys of the running hub')
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageExitCode))
+    .configureOutput({ outputError: (text, write) => write(redactText(text)) })
+    .showHelpAfterError('Add --help for what the command takes.')
+    .allowExcessArguments(false);

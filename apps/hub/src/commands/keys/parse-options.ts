@@ -1,0 +1,26 @@
+import { InvalidArgumentError } from 'commander';
+
+const unitSeconds = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
+
+/** `90d`, `24h`, `30m`, `45s`, `2w` as seconds. @throws InvalidArgumentError */
+export const parseDuration = (text: string): number => {
+  const [, amount, unit] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
+  if (amount === undefined || unit === undefined)
+    throw new InvalidArgumentError('Use a whole number with a unit, such as 45s, 30m, 24h, 90d or 2w.');
+  return Number(amount) * unitSeconds[unit as keyof typeof unitSeconds];
+};
+
+/** @throws InvalidArgumentError */
+export const parseCount = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('Use a whole number above 0.');
+  return Number(text);
+};
+
+/** Gathers an option that may be given several times or with commas. */
+export const gather = (text: string, before: readonly string[] = []): string[] => [
+  ...before,
+  ...text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+];

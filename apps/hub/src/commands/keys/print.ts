@@ -1,0 +1,31 @@
+import { textTable } from '../../demo/text-table.ts';
+
+/** What a command found, on standard output. */
+export const printLine = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+/** What a person should know besides; standard error, so that it never ends up in a file meant for the result. */
+export const note = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+/** Names that people choose must not be able to move the cursor or colour the terminal. */
+const shown = (value: unknown): string => {
+  if (value === null || value === undefined || value === '') return '-';
+  if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(shown).join(', ');
+  return String(value).replaceAll(/[\p{Cc}\p{Bidi_C}]/gu, ' ');
+};
+
+/** Rows under their headings. */
+export const printTable = (headings: readonly string[], rows: readonly (readonly unknown[])[]): void =>
+  printLine(textTable([headings, ...rows.map((row) => row.map(shown))]));
+
+/** Names and values, one a line. */
+export const printFields = (fields: Readonly<Record<string, unknown>>): void =>
+  printLine(textTable(Object.entries(fields).map(([name, value]) => [name, shown(value)])));
+
+export const printJson = (value: unknown): void => printLine(JSON.stringify(value, null, 2));
+
+/** ISO times as people read them: `2026-01-31 23:00Z`. */
+export const when = (at: string | null): string => (at === null ? '-' : `${at.slice(0, 10)} ${at.slice(11, 16)}Z`);
