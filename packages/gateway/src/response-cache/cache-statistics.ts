@@ -80,5 +80,3 @@ export const createCacheStatistics = (registry: MetricsRegistry, sizes: Sizes) =
     }),
   };
 };
-
-export type CacheStatistics = ReturnType<typeof createCacheStatistics>;

@@ -3,7 +3,7 @@ import { createTestRedis, keyPrincipal, type TestRedis } from '@impact-hub/testk
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { nameOfKey, nameOfPattern, nameOfTag, everything } from './invalidations.ts';
-import { ask, cachedRoute, modelFeed, okAnswer, startCache, type Asking } from './test-cache.ts';
+import { ask, cachedRoute, modelFeed, okAnswer, startCache, type Asking, type FeedProcess } from './test-cache.ts';
 
 let store: TestRedis;
 beforeAll(async () => {
@@ -21,7 +21,7 @@ const counting = () => {
   return handler;
 };
 
-const start = async (options: Partial<Parameters<typeof startCache>[0]> = {}, route = cachedRoute()) => {
+const start = async (options: Partial<Parameters<typeof startCache<FeedProcess>>[0]> = {}, route = cachedRoute()) => {
   const started = startCache({ redis: store.redis, ...options });
   started.cache.follow([route]);
   await pause(0);

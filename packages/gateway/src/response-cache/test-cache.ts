@@ -1,7 +1,16 @@
-import { anonymous, createMetrics, type Answer, type Call, type Principal, type Route } from '@impact-hub/core';
-import { controlledClock, type ControlledClock } from '@impact-hub/testkit';
+import {
+  anonymous,
+  createMetrics,
+  type Answer,
+  type Call,
+  type ChangeFeed,
+  type Principal,
+  type Route,
+} from '@impact-hub/core';
+import { controlledClock } from '@impact-hub/testkit';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import type { PastChanges } from './follow-changes.ts';
 import { createResponseCache, type ResponseCache } from './create-response-cache.ts';
 
 /** The changes of a model: what committed, in order, and what each process has been told. */
@@ -41,13 +50,23 @@ export const modelFeed = () => {
 
 export type FeedProcess = ReturnType<ReturnType<typeof modelFeed>['process']>;
 
-type Options = { redis: Redis; feed?: FeedProcess; past?: readonly { topic: string; key: string; seq: number }[] };
+type Feed = Pick<ChangeFeed, 'subscribe' | 'isCurrent' | 'position'>;
+type Options<F extends Feed> = {
+  redis: Redis;
+  feed?: F;
+  past?: Awaited<ReturnType<PastChanges>>;
+  pastChanges?: PastChanges;
+};
 
 /** A cache as one process has it. */
-export const startCache = ({ redis, feed = modelFeed().process(), past = [] }: Options, clock = controlledClock()) => {
+export const startCache = <F extends Feed = FeedProcess>(
+  { redis, past = [], pastChanges = async () => past, ...given }: Options<F>,
+  clock = controlledClock(),
+) => {
+  const feed = given.feed ?? (modelFeed().process() as unknown as F);
   const cache = createResponseCache({
     changes: feed,
-    pastChanges: async () => past,
+    pastChanges,
     redis,
     secret: 'a secret for tests',
     generation: () => '1',
@@ -96,5 +115,3 @@ export const ask = (
   const call = { request: { headers }, route, principal, input: { params, query, body: undefined } };
   return cache.around(call as unknown as Call)?.(run) ?? run();
 };
-
-export type { ControlledClock };
