@@ -112,7 +112,12 @@ const samples: Record<string, () => Promise<Sample>> = {
     await hub.call('POST', `/api/v1/impact-in/endpoints/${id}/pause`, { headers: key });
     return { headers: key, params: { id } };
   },
+  'POST /api/health/circuit-breakers/reset': async () => ({ headers: key, body: {} }),
+  'POST /api/health/cache/clear': async () => ({ headers: key, body: {} }),
 };
+/** Figures of the whole installation, reset by a call without a body. */
+for (const what of ['cache/reset', 'audit/reset', 'replay-protection/reset', 'replay-protection/clear'])
+  samples[`POST /api/health/${what}`] = async () => ({ headers: key });
 const refusedBodies: Record<string, object> = {
   'POST /api/v1/auth/totp': { password },
   'POST /api/v1/auth/totp/confirm': { code: '123456' },
