@@ -174,6 +174,17 @@ describe('a slow upstream', () => {
     await expect(answer.text()).rejects.toThrow('terminated');
   });
 
+  it('may be silent for longer than the hub lets its other connections be', async () => {
+    const limits = { socketIdleTimeoutMs: 100 };
+    const hub = await behindHub(
+      (_request, response) => void setTimeout(() => response.end('late'), 400),
+      { timeoutMs: 1_000 },
+      { limits },
+    );
+    expect(await (await hub.ask('/api/reports/x')).text()).toBe('late');
+    expect(await (await hub.ask('/api/reports/x')).text()).toBe('late');
+  });
+
   it('takes only so many requests at once', async () => {
     const waiting: (() => void)[] = [];
     const hub = await behindHub((_request, response) => void waiting.push(() => response.end()), { maxConcurrent: 2 });

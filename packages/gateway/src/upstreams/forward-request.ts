@@ -23,6 +23,9 @@ type Headers = Record<string, string | string[] | undefined>;
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 const retriedStatuses = new Set([502, 503, 504]);
 
+/** undici's long timeouts are late by up to half a second. */
+const graceMs = 2_000;
+
 const bodyTooLarge = ({ settings }: Upstream): ProblemError =>
   coreProblems.bodyTooLarge({
     detail: `The limit is ${settings.maxBodyBytes} bytes.`,
@@ -78,7 +81,17 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#upstream.inFlight += 1;
     this.#upstream.budget.onRequest();
     this.#raw.once('close', this.#onClientClose);
+    this.#beAsPatientWithTheClient();
     this.#attempt();
+  }
+
+  /** The hub's own limit on silent connections must not end before the upstream's; Node restores it afterwards. */
+  #beAsPatientWithTheClient(): void {
+    const { timeoutMs, idleTimeoutMs } = this.#upstream.settings;
+    const { socket } = this.#call.request.raw;
+    const silenceMs = Math.max(timeoutMs, idleTimeoutMs) + graceMs;
+    if (socket.timeout !== undefined && socket.timeout !== 0 && socket.timeout < silenceMs)
+      socket.setTimeout(silenceMs);
   }
 
   #attempt(): void {

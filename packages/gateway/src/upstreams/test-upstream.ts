@@ -10,6 +10,7 @@ import {
   createLogger,
   createMetrics,
   type Edge,
+  type HttpLimits,
 } from '@impact-hub/core';
 import { controlledClock, keyPrincipal } from '@impact-hub/testkit';
 import type { LookUp } from './connect-guarded.ts';
@@ -35,7 +36,7 @@ const startService = async (listener: RequestListener) => {
   };
 };
 
-type Options = { edge?: Edge; lookUp?: LookUp };
+type Options = { edge?: Edge; lookUp?: LookUp; limits?: Partial<HttpLimits> };
 
 /** A listening hub with one service, called as a key with the scopes `reports:read` and `reports:write`. */
 const startHubWith = async (target: string, settings: Record<string, unknown> = {}, options: Options = {}) => {
@@ -70,6 +71,7 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
     log,
     metrics: createHttpMetrics(metrics),
     ...(options.edge === undefined ? {} : { edge: options.edge }),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
     authorize: (request, access) => {
       const scopes = String(request.headers['x-api-key'] ?? '').split(' ');
       if (scopes[0] === '') throw coreProblems.unauthenticated();
