@@ -13,11 +13,14 @@ const leaseDivisor = 200;
 /** And at most this part of what is left, shared by the processes: near its end every limit is strict. */
 const restDivisor = 10;
 /**
- * Half as much again as the last second needed is taken at the start of the next; within one, the amount doubles. Callers
- * with less than this many requests a second are not worth it: giving back costs a message too.
+ * At the start of a second half as much again is taken as the last one needed, or half of what was taken before, so
+ * that a pause is not forgotten at once; within a second, ever more. Callers with fewer requests a second are not worth
+ * it: giving back costs a message too.
  */
-const worthLeasing = 4;
 const paceOfDemand = 1.5;
+const paceDecay = 0.5;
+const paceGrowth = 4;
+const worthLeasing = 4;
 const sweepIntervalMs = 1_000;
 /** Those who go on give back with their next message; only what idle callers hold needs one of its own. */
 const idleAfterMs = 1_000;
@@ -58,11 +61,11 @@ const aheadOf = ({ pace, perMinute, rest, company }: LimitedCaller, processes: n
 
 const setPace = (caller: LimitedCaller, nowMs: number): void => {
   if (nowMs < caller.validUntilMs) {
-    caller.pace = Math.min(Math.max(1, caller.pace * 2), caller.perMinute);
+    caller.pace = Math.min(Math.max(worthLeasing, caller.pace * paceGrowth), caller.perMinute);
     return;
   }
-  const used = endSlot(caller, nowMs);
-  caller.pace = used < worthLeasing ? 0 : Math.ceil(used * paceOfDemand);
+  const pace = Math.max(endSlot(caller, nowMs) * paceOfDemand, caller.pace * paceDecay);
+  caller.pace = pace < worthLeasing ? 0 : Math.ceil(pace);
 };
 
 const serveLocally = (caller: LimitedCaller, { shared, nowMs, unixMs }: Options): void => {
