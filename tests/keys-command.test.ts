@@ -6,9 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspectApiKey } from '@impact-hub/api-keys';
-import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { registerKeys } from '../apps/hub/src/commands/keys/register-keys.ts';
 import { createTestHub, type TestHub } from './support/test-hub.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 
@@ -167,18 +165,5 @@ describe('what goes wrong', () => {
     stranger.close();
     expect(ended.code).toBe(1);
     expect(asked).toHaveLength(1);
-  });
-
-  test('every command shows an example in its help', () => {
-    const program = new Command('hub');
-    registerKeys(program, {});
-    const [parent] = program.commands;
-    const helps = (parent?.commands ?? []).map((command) => {
-      let help = '';
-      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
-      return { name: command.name(), help };
-    });
-    expect(helps.length).toBeGreaterThanOrEqual(12);
-    for (const { name, help } of helps) expect(help).toMatch(new RegExp(`Example:\\n {2}hub keys ${name} ?`));
   });
 });

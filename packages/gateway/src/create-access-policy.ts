@@ -4,6 +4,7 @@ import {
   anonymous,
   coreProblems,
   defineProblem,
+  identify,
   type Access,
   type AccessPolicy,
   type CompanyPrincipal,
@@ -65,6 +66,7 @@ type RouteRule = { access: Access; environments: readonly Environment[] };
 const admitKey = (result: VerifyResult, request: FastifyRequest, rule: RouteRule): CompanyPrincipal => {
   if (result.valid) {
     const { principal } = result;
+    identify(request, principal);
     refuseOtherCompany(principal.companyId, request.headers['x-company-id']);
     if (!rule.environments.includes(principal.environment)) throw environmentNotAllowed();
     return requireScopes(principal, rule.access);
@@ -84,6 +86,7 @@ export const createAccessPolicy = (options: AccessPolicyOptions): AccessPolicy =
   const admitPerson = async (request: FastifyRequest, access: Access): Promise<CompanyPrincipal> => {
     const principal = await accounts.authenticate(request.headers, { companyRequired: access !== 'signedIn' });
     if (principal === null) throw unauthenticated('session_ended');
+    identify(request, principal);
     if (!safeMethods.has(request.method) && originOfRequest(request.headers, publicUrl) !== 'same')
       throw crossSiteRequest();
     return requireScopes(principal, access);

@@ -34,5 +34,13 @@ export const stateOf = (request: FastifyRequest): RequestState =>
     ended: false,
   });
 
+/**
+ * For the access policy: who is calling, noted as soon as that is proven and before it is decided whether they may, so
+ * that refusals are logged and counted as theirs.
+ */
+export const identify = (request: FastifyRequest, principal: Principal): void => {
+  stateOf(request).principal = principal;
+};
+
 /** The principal the access policy found for this request. */
 export const principalOf = (request: FastifyRequest): Principal => stateOf(request).principal;
