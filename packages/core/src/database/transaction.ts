@@ -1,10 +1,9 @@
 import { PgDialect, type PgDatabase } from 'drizzle-orm/pg-core';
 import { PostgresJsSession, PostgresJsTransaction, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js';
 import type { Sql, TransactionSql } from 'postgres';
-import { writeChanges } from './write-changes.ts';
+import { writeChanges, type Change } from './write-changes.ts';
 
-/** Something that processes may have cached is no longer so: a key under a topic. Nothing secret. */
-export type Change = { topic: string; key: string };
+export type { Change } from './write-changes.ts';
 
 export type Orm = PgDatabase<PostgresJsQueryResultHKT, Record<string, never>>;
 

@@ -1,5 +1,7 @@
 import type { TransactionSql } from 'postgres';
-import type { Change } from './transaction.ts';
+
+/** Something that processes may have cached is no longer so: a key under a topic. Nothing secret. */
+export type Change = { topic: string; key: string };
 
 export const changeChannel = 'hub_change';
 
