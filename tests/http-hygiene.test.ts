@@ -1,54 +1,27 @@
-import { connect } from 'node:net';
-import { createLogger } from '@impact-hub/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestHub, password, type TestHub } from './support/test-hub.ts';
+import { sendRequest, type RawAnswer } from './support/send-raw.ts';
+import { createTestHub, type TestHub } from './support/test-hub.ts';
 
-const lines: string[] = [];
 let hub: TestHub;
 let port: number;
 let key: string;
 beforeAll(async () => {
-  hub = await createTestHub(createLogger({ level: 'debug' }, { write: (line) => void lines.push(line) }));
+  hub = await createTestHub();
   await hub.server.listen({ host: '127.0.0.1', port: 0 });
   port = (hub.server.server.address() as { port: number }).port;
   key = (await hub.key(await hub.company())).key;
 });
 afterAll(() => hub.close());
 
-type Answer = { status: number; head: string; text: string; code?: string; pointers: string[] };
-
-/** Sends bytes as they are and reads until the server closes. */
-const sendRaw = (text: string): Promise<Answer> =>
-  new Promise((resolve, reject) => {
-    let received = '';
-    const socket = connect(port, '127.0.0.1', () => socket.write(text));
-    socket.on('data', (chunk) => (received += chunk.toString('latin1')));
-    socket.on('error', reject);
-    socket.once('close', () => {
-      const [head = '', ...rest] = received.split('\r\n\r\n');
-      const body = rest.join('\r\n\r\n');
-      const problem = /problem\+json/.test(head)
-        ? (JSON.parse(body) as { code: string; errors?: { pointer: string }[] })
-        : undefined;
-      resolve({
-        status: Number(head.slice(9, 12)),
-        head: head.toLowerCase(),
-        text: body,
-        ...(problem === undefined ? {} : { code: problem.code }),
-        pointers: problem?.errors?.map(({ pointer }) => pointer) ?? [],
-      });
-    });
-  });
-
-const send = (line: string, headers: readonly string[], body = ''): Promise<Answer> =>
-  sendRaw([line, 'Connection: close', ...headers, '', body].join('\r\n'));
+const send = (line: string, headers: readonly string[], body?: string): Promise<RawAnswer> =>
+  sendRequest(port, line, headers, body);
 
 const host = 'Host: hub.test';
 const apiKey = (): string => `X-API-Key: ${key}`;
 const json = 'Content-Type: application/json';
 
 describe('a request that can be read in two ways is refused, and the answer names the place', () => {
-  test.each<[string, () => Promise<Answer>, number, string, string[]]>([
+  test.each<[string, () => Promise<RawAnswer>, number, string, string[]]>([
     [
       'two Host headers',
       () => send('GET /health HTTP/1.1', [host, 'Host: other.test']),
@@ -275,59 +248,4 @@ describe('security headers', () => {
     expect(headers['permissions-policy']).toContain('camera=()');
     expect(headers['cross-origin-opener-policy']).toBe('same-origin');
   });
-});
-
-test('whatever is thrown at the hub wherever, no secret gets into the log', async () => {
-  const person = await hub.person(await hub.company());
-  const { cookie } = await hub.signIn(person.email);
-  const wrongKey = `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`;
-  const basic = Buffer.from('partner:a basic secret').toString('base64');
-  const secrets = [key, wrongKey, cookie.split('=')[1] ?? '', basic, password, 'whsec_c2VjcmV0IG9mIGEgd2ViaG9vaw=='];
-  const paths = [
-    '/api/v1/company',
-    '/admin/api-keys',
-    '/absent',
-    '/health',
-    '/webhooks/benevity/x',
-    '/api/v1/auth/sign-in',
-    '/%',
-  ];
-  lines.length = 0;
-  for (const secret of secrets)
-    for (const path of paths) {
-      const quoted = encodeURIComponent(secret);
-      const body = JSON.stringify({ [secret]: secret, email: secret, password: secret, nested: { secret } });
-      const post = [json, `Content-Length: ${Buffer.byteLength(body)}`];
-      const half = `{"password":"${secret}`;
-      await send(`GET ${path}?api_key=${quoted}&${quoted}=${quoted} HTTP/1.1`, [host]);
-      await send(`GET ${path}/${quoted} HTTP/1.1`, [host, apiKey()]);
-      await send(`POST ${path} HTTP/1.1`, [host, ...post], body);
-      await send(`POST ${path} HTTP/1.1`, [host, apiKey(), ...post], body);
-      await send(`POST ${path} HTTP/1.1`, [host, apiKey(), json, `Content-Length: ${Buffer.byteLength(half)}`], half);
-      for (const name of [
-        'X-API-Key',
-        'Authorization',
-        'Cookie',
-        'X-Request-Id',
-        'User-Agent',
-        'Referer',
-        'X-Company-Id',
-        'Idempotency-Key',
-        'Traceparent',
-        'X-Forwarded-For',
-      ])
-        await send(`GET ${path} HTTP/1.1`, [
-          host,
-          `${name}: ${name === 'Authorization' ? `Bearer ${secret}` : secret}`,
-        ]);
-    }
-  await send('GET /api/v1/company HTTP/1.1', [host, `Cookie: ${cookie}`, `Authorization: Basic ${basic}`]);
-  expect(lines.length).toBeGreaterThan(400);
-  const log = lines.join('');
-  for (const secret of secrets) {
-    expect(log).not.toContain(secret);
-    expect(log).not.toContain(encodeURIComponent(secret));
-  }
-  // The random part of the key by itself, however it was cut out.
-  expect(log).not.toContain(key.slice(22, 42));
 });
