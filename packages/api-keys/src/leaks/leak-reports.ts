@@ -38,7 +38,7 @@ export const createLeakReports = (options: {
     secondsUntilAllowed: (ip) => {
       const address = limitKeyOfIp(ip);
       const seconds = limiter.secondsUntilAllowed(address);
-      if (seconds === 0) limiter.recordMiss(address);
+      if (seconds === 0) limiter.take(address);
       return seconds;
     },
     count: (outcome) => outcomes.inc({ outcome }),
