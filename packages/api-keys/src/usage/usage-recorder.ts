@@ -1,6 +1,7 @@
-import { newId, type Clock, type MetricsRegistry, type Principal, type Sql } from '@impact-hub/core';
-import { addUsage, otherNetwork } from './add-usage.ts';
-import { takeBatch, type AddressCount, type Batch, type Usage } from './usage-batch.ts';
+import type { Clock, MetricsRegistry, Principal, Sql } from '@impact-hub/core';
+import { otherNetwork } from './add-usage.ts';
+import { createBatchWriter } from './batch-writer.ts';
+import type { AddressCount, Usage } from './usage-batch.ts';
 import { registerUsageMetrics } from './usage-metrics.ts';
 
 export type { Usage } from './usage-batch.ts';
@@ -50,37 +51,23 @@ const newUsage = (owner: Owner): Usage => ({
   addresses: new Map(),
 });
 
-/**
- * Writes batches one after the other. One that failed is tried again as it was, under its number, because it may have
- * been committed although the answer was lost; meanwhile the counters go on.
- */
-const createBatchWriter = (options: { sql: Sql; clock: Clock; onError(error: unknown): void }) => {
-  const writerId = newId();
-  let number = 0;
-  let unconfirmed: Batch | undefined;
-  const write = async (): Promise<boolean> => {
-    if (unconfirmed === undefined) return true;
-    try {
-      await addUsage(options.sql, unconfirmed);
-      unconfirmed = undefined;
-      return true;
-    } catch (error) {
-      options.onError(error);
-      return false;
-    }
-  };
-  return {
-    pending: () => unconfirmed,
-    /** Writes the unconfirmed batch, then what `take` hands over; leaves that where it is when the first one fails. */
-    write: async (take: () => readonly Usage[]): Promise<void> => {
-      if (!(await write())) return;
-      const usages = take();
-      if (usages.length === 0) return;
-      number += 1;
-      unconfirmed = takeBatch(usages, { writerId, number, atMs: options.clock.nowMs() });
-      await write();
-    },
-  };
+const countCall = (usage: Usage, atMs: number, ip: string): void => {
+  usage.calls += 1;
+  usage.lastUsedAtMs = atMs;
+  if (usage.address === undefined || usage.lastUsedIp !== ip) {
+    usage.lastUsedIp = ip;
+    usage.address = addressOf(usage, ip);
+  }
+  usage.address.calls += 1;
+};
+
+const countAnswer = (usage: Usage, status: number, userAgent: string | undefined): void => {
+  usage.answers += 1;
+  usage.lastUserAgent = userAgent;
+  if (status < 400) return;
+  if (status >= 500) usage.serverErrors += 1;
+  else usage.clientErrors += 1;
+  if (status === 429) usage.rateLimited += 1;
 };
 
 /**
@@ -131,25 +118,13 @@ export const createUsageRecorder = (options: {
     },
     count: (usage, atMs, ip) => {
       touch(usage);
-      usage.calls += 1;
-      usage.lastUsedAtMs = atMs;
-      if (usage.address === undefined || usage.lastUsedIp !== ip) {
-        usage.lastUsedIp = ip;
-        usage.address = addressOf(usage, ip);
-      }
-      usage.address.calls += 1;
+      countCall(usage, atMs, ip);
     },
     finished: (request, response, principal) => {
       const usage = byPrincipal.get(principal);
       if (usage === undefined) return;
       touch(usage);
-      usage.answers += 1;
-      usage.lastUserAgent = request.headers['user-agent'];
-      const { statusCode } = response;
-      if (statusCode < 400) return;
-      if (statusCode >= 500) usage.serverErrors += 1;
-      else usage.clientErrors += 1;
-      if (statusCode === 429) usage.rateLimited += 1;
+      countAnswer(usage, response.statusCode, request.headers['user-agent']);
     },
     flush,
     stop: async () => {
