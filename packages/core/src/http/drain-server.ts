@@ -15,8 +15,21 @@ const pollMs = 20;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** After the event loop has looked at its sockets, so that what had arrived by now is known. */
-const afterPoll = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const quietTurnMs = 0.2;
+const maxTurns = 500;
+
+/**
+ * Right after a look at the sockets that found next to nothing: connections that wait to be accepted when a listener
+ * closes are reset, and so are bytes that arrived on a connection taken for idle.
+ */
+const quietMoment = async (): Promise<void> => {
+  for (let turns = 0; turns < maxTurns; turns += 1) {
+    const startedAtMs = performance.now();
+    await turn();
+    if (performance.now() - startedAtMs < quietTurnMs) return;
+  }
+};
 
 const until = async (isDone: () => boolean, withinMs: number): Promise<void> => {
   const endsAtMs = performance.now() + withinMs;
@@ -49,11 +62,11 @@ export const drainServer = async (
 ): Promise<void> => {
   serving.draining = true;
   await pause(times.drainMs);
-  await afterPoll();
+  await quietMoment();
   // `http.Server.close` would end idle connections at once.
   NetServer.prototype.close.call(server.server);
   await until(() => connections.size === 0, times.idleGraceMs);
-  await afterPoll();
+  await quietMoment();
   server.server.closeIdleConnections();
   // Node takes a connection that never brought a byte for a busy one.
   for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
