@@ -196,7 +196,8 @@ describe('API keys', () => {
       await call('POST', '/api/v1/people', headers, person),
       await call('DELETE', `/admin/api-keys/${(await makeKey()).keyId}`, headers),
     ];
-    for (const { status, body } of changes) expect([status, body.code]).toEqual([403, 'auth.environment_not_allowed']);
+    for (const { status, body } of changes)
+      expect([status, body.code]).toEqual([403, expect.stringMatching(/\.environment_not_allowed$/)]);
     const wanted = (environment: string) => ({ name: 'Next', environment, scopes: ['data:read'] });
     expect((await call('POST', '/admin/api-keys', headers, wanted('test'))).status).toBe(201);
     expect((await call('POST', '/admin/api-keys', headers, wanted('live'))).status).toBe(403);
@@ -248,24 +249,23 @@ describe('session cookies', () => {
   });
 });
 
-describe('addresses that keep presenting wrong keys', () => {
+describe('addresses that keep presenting made-up keys', () => {
   it('are told to wait', async () => {
-    const { keyId } = await makeKey();
     const { crc32 } = await import('node:zlib');
     const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
     const guess = (number: number): string => {
-      const body = `teei_live_${keyId}${String(number).padStart(43, '0')}`;
+      const body = `teei_live_${String(number).padStart(12, '0')}${'0'.repeat(43)}`;
       let rest = crc32(body);
       let checksum = '';
       for (; checksum.length < 6; rest = Math.floor(rest / 62)) checksum = alphabet[rest % 62] + checksum;
       return body + checksum;
     };
     const statuses: number[] = [];
-    for (let number = 0; number < 62; number += 1)
+    for (let number = 0; number < 70; number += 1)
       statuses.push((await call('GET', '/api/v1/probe', { 'x-api-key': guess(number) })).status);
     expect(statuses.at(0)).toBe(401);
     const last = await call('GET', '/api/v1/probe', { 'x-api-key': guess(99) });
     expect([last.status, last.body.code, last.headers['retry-after']]).toEqual([429, 'auth.too_many_wrong_keys', '1']);
-    expect(await hub.metrics.getSingleMetricAsString('api_keys_usage_total')).toContain('outcome="wrong_secret"');
+    expect(await hub.metrics.getSingleMetricAsString('api_keys_usage_total')).toContain('outcome="too_many_misses"');
   });
 });
