@@ -36,7 +36,9 @@ const act = async (tx: Tx, clock: Clock, outcome: LeakOutcome, key: ApiKeyRow, s
     case 'old_secret_ended':
       await setSecretsEnd(tx, [secretId], clock.now());
       return publishApiKeyChange(tx, keyId);
-    default:
+    case 'noted':
+    case 'repeated':
+    case 'not_ours':
       return undefined;
   }
 };

@@ -50,7 +50,9 @@ describe('an overlap counted from the first use', () => {
     const { keyId, fresh } = await rotated(60);
     const before = await changesOf(keyId);
     const verifiers = Array.from({ length: 4 }, () => start().verifier);
-    await Promise.all(verifiers.flatMap((verifier) => Array.from({ length: 5 }, () => verifier.verify(fresh, ip))));
+    await Promise.all(
+      verifiers.flatMap((verifier) => Array.from({ length: 5 }, async () => verifier.verify(fresh, ip))),
+    );
     await Promise.all(verifiers.map((verifier) => verifier.stop()));
     const [current, old] = await secretsOf(keyId);
     expect([current?.['firstUsedAt'], old?.['expiresAt']]).toEqual([isoIn(0), isoIn(60)]);
