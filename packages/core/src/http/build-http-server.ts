@@ -1,4 +1,5 @@
-import type { Server } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import type { Server, ServerResponse } from 'node:http';
 import fastify, {
   type FastifyHttpOptions,
   type FastifyInstance,
@@ -7,7 +8,6 @@ import fastify, {
 } from 'fastify';
 import type { BoundModule } from '../module/define-module.ts';
 import type { Principal } from '../module/principal.ts';
-import { newId } from '../ids.ts';
 import { notFound } from '../problem/core-problems.ts';
 import type { ProblemError } from '../problem/define-problem.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -19,6 +19,7 @@ import { answerUnparsable } from './answer-unparsable.ts';
 import type { Edge } from './edge.ts';
 import { refuseOtherMethods } from './refuse-other-methods.ts';
 import { defaultHttpLimits, type HttpLimits } from './http-limits.ts';
+import { limitHandlerTime, type HandlerTimeLimit } from './limit-handler-time.ts';
 import { judgeHead } from './refuse-ambiguous-headers.ts';
 import { takeEmptyJson } from './refuse-unexpected.ts';
 import { registerRoute } from './register-route.ts';
@@ -111,7 +112,8 @@ const serverOptions = (
     logger: false,
     genReqId: (raw) => {
       const given = raw.headers['x-request-id'];
-      return typeof given === 'string' && acceptableRequestId.test(given) ? given : newId();
+      // Drawn in batches by Node, and unlike the ids of rows in no need of an order.
+      return typeof given === 'string' && acceptableRequestId.test(given) ? given : randomUUID();
     },
     trustProxy: options.trustProxy === undefined || options.trustProxy.length === 0 ? false : [...options.trustProxy],
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
@@ -146,11 +148,15 @@ const serverOptions = (
 /** For the log and the metrics, as nginx has it: the client went away before there was an answer. */
 const clientGoneStatus = 499;
 
+const answering = Symbol('hub.answering');
+type Answering = ServerResponse & { [answering]?: FastifyReply };
+
 /** What happens around every request: headers, counting, the judgement of its head, its line in the log. */
 const addRequestHooks = (
   server: FastifyInstance,
   options: HttpServerOptions,
   serving: Serving,
+  timeLimit: HandlerTimeLimit,
   headers: Readonly<Record<string, string>>,
 ): void => {
   const { edge = {} } = options;
@@ -159,16 +165,21 @@ const addRequestHooks = (
     if (state.ended) return;
     state.ended = true;
     serving.requestsInFlight -= 1;
+    timeLimit.end(response);
     logRequest(options, request, response.statusCode, response.elapsedTime);
     edge.finished?.(request, response, state.principal);
   };
+  function onClose(this: Answering): void {
+    const response = this[answering];
+    if (response === undefined) return;
+    if (!response.sent && !this.headersSent) this.statusCode = clientGoneStatus;
+    end(response.request, response);
+  }
   server.addHook('onRequest', (request, response, done) => {
     serving.requestsInFlight += 1;
     // Fastify says nothing of answers that are never finished because the connection is gone.
-    response.raw.once('close', () => {
-      if (!response.sent && !response.raw.headersSent) response.raw.statusCode = clientGoneStatus;
-      end(request, response);
-    });
+    (response.raw as Answering)[answering] = response;
+    response.raw.on('close', onClose);
     response.headers(headers).header('x-request-id', request.id);
     if (serving.draining) response.header('connection', 'close');
     done(judgeHead(request.raw));
@@ -182,13 +193,14 @@ const addRequestHooks = (
 /** Builds the server over the modules' route tables. Not listening yet: tests use `inject`, the hub `listen`. */
 export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => {
   const { authorize, edge = {}, serving = createServing() } = options;
-  const registration = { authorize, edge, serving };
   const headers = securityHeaders(options.https === true);
   const server = fastify(serverOptions(options, headers));
+  const timeLimit = limitHandlerTime(server);
+  const registration = { authorize, edge, serving, timeLimit };
   server.server.maxConnections = options.limits?.maxConnections ?? defaultHttpLimits.maxConnections;
   reserveRequestState(server);
   acceptUpgrades(server);
-  addRequestHooks(server, options, serving, headers);
+  addRequestHooks(server, options, serving, timeLimit, headers);
   addErrorRendering(server);
   server.removeContentTypeParser('text/plain');
   takeEmptyJson(server);

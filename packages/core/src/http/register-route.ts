@@ -6,6 +6,7 @@ import { withTraceOf } from '../telemetry/tracing.ts';
 import type { AccessPolicy } from './access-policy.ts';
 import type { Answer, Call, Edge } from './edge.ts';
 import { toJsonSchema } from './json-schema.ts';
+import type { HandlerTimeLimit } from './limit-handler-time.ts';
 import { refuseOtherCharsets, refuseUnexpected } from './refuse-unexpected.ts';
 import { requestInfo } from './request-info.ts';
 import { principalOf, stateOf } from './request-state.ts';
@@ -13,15 +14,18 @@ import type { Serving, Shedding } from './serving.ts';
 import { validateInput } from './validate-input.ts';
 
 const defaultBodyLimitBytes = 1_048_576;
-/** A caller gets an answer even when a store hangs; receivers have a shorter limit of their own. */
-const handlerTimeoutMs = 8_000;
 
 const responseSchemas = (route: Route<unknown>): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(route.output).map(([status, schema]) => [status, toJsonSchema(schema, 'output', 'draft-7')]),
   );
 
-export type Registration = { authorize: AccessPolicy; edge: Edge; serving: Serving };
+export type Registration = {
+  authorize: AccessPolicy;
+  edge: Edge;
+  serving: Serving;
+  timeLimit: HandlerTimeLimit;
+};
 
 const jsonMediaType = 'application/json; charset=utf-8';
 
@@ -46,15 +50,17 @@ const sheddingOf = (route: Route<unknown>): Shedding => {
  * Turns the request away when there is too much to do, else decides whether it is let in. No promise for a principal
  * that is known at once: it would cost more than checking a cached key.
  */
-export const admitTo = (route: Route<unknown>, { authorize, edge, serving }: Registration) => {
+export const admitTo = (route: Route<unknown>, { authorize, edge, serving, timeLimit }: Registration) => {
   const environments = environmentsOf(route);
   const shedding = sheddingOf(route);
   const isPublic = isOpen(route);
+  const isTimed = route.rawBody !== true && route.stream === undefined;
   return (request: FastifyRequest, response: FastifyReply, done: (error?: Error) => void): void => {
     const state = stateOf(request);
     state.route = route;
     const overload = serving.overload(shedding);
     if (overload !== undefined) return done(serving.shed(overload));
+    if (isTimed) timeLimit.begin(response);
     if (isPublic) return done();
     const admit = (principal: Principal): void => {
       state.principal = principal;
@@ -120,7 +126,6 @@ export const registerRoute = (
     method: route.method,
     url: route.path,
     bodyLimit: route.bodyLimitBytes ?? defaultBodyLimitBytes,
-    ...(route.rawBody === true ? {} : { handlerTimeout: handlerTimeoutMs }),
     exposeHeadRoute: route.method === 'GET',
     schema: route.contentType === undefined ? { response: responseSchemas(route) } : {},
     onRequest: admitTo(route, registration),

@@ -6,7 +6,6 @@ import {
   internalError,
   requestBodyUnreadable,
   requestInvalid,
-  tooSlow,
   unsupportedMediaType,
 } from '../problem/core-problems.ts';
 import { ProblemError, type FieldError } from '../problem/define-problem.ts';
@@ -36,7 +35,6 @@ export const toProblem = (error: unknown): ProblemError => {
   if (error instanceof ProblemError) return error;
   if (isDatabaseUnavailable(error)) return databaseUnavailable({ headers: { 'retry-after': '2' }, cause: error });
   if (isFastifyError(error)) {
-    if (error.code === 'FST_ERR_HANDLER_TIMEOUT') return tooSlow({ headers: { 'retry-after': '5' }, cause: error });
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
       return bodyTooLarge({ errors: inBody('Is too large.'), cause: error });
     if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')

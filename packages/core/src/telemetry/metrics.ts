@@ -21,9 +21,18 @@ export const createHttpMetrics = (registry: Registry): HttpMetrics => {
     buckets: requestSeconds,
     registers: [registry],
   });
+  // Each series is looked up by its labels once: prom-client hashes them on every call.
+  const series = new Map<string, Map<string, Histogram.Internal<string>>>();
+  const seriesOf = (method: string, route: string, status: number): Histogram.Internal<string> => {
+    const ofRoute = series.get(route) ?? new Map<string, Histogram.Internal<string>>();
+    if (ofRoute.size === 0) series.set(route, ofRoute);
+    const key = method + status;
+    const known = ofRoute.get(key) ?? duration.labels({ method, route, status: String(status) });
+    if (!ofRoute.has(key)) ofRoute.set(key, known);
+    return known;
+  };
   return {
-    observe: (method, route, status, durationMs) =>
-      duration.observe({ method, route, status: String(status) }, durationMs / 1_000),
+    observe: (method, route, status, durationMs) => seriesOf(method, route, status).observe(durationMs / 1_000),
   };
 };
 
