@@ -1,6 +1,13 @@
 import { createApiKey } from '@impact-hub/api-keys';
 import { createCompany, createPerson } from '@impact-hub/accounts';
-import { buildHttpServer, createHttpMetrics, createLogger, runShutdown, type Logger, type Route } from '@impact-hub/core';
+import {
+  buildHttpServer,
+  createHttpMetrics,
+  createLogger,
+  runShutdown,
+  type Logger,
+  type Route,
+} from '@impact-hub/core';
 import { createTestDatabase, createTestRedis } from '@impact-hub/testkit';
 import { composeHub } from '../../apps/hub/src/compose.ts';
 import { loadSettings } from '../../apps/hub/src/config/load-settings.ts';

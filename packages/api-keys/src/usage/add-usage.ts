@@ -1,10 +1,8 @@
 import type { Sql } from '@impact-hub/core';
-import type { Batch } from './usage-batch.ts';
+import { otherNetwork, type Batch } from './usage-batch.ts';
 
 /** Networks remembered of one key; calls from further ones are counted together as `other`. */
 export const maxNetworksPerKey = 200;
-export const otherNetwork = 'other';
-
 /** Milliseconds as PostgreSQL reads them. */
 const instant = (atMs: number): string => new Date(atMs).toISOString();
 

@@ -1,6 +1,6 @@
 import { recordAudit } from '@impact-hub/audit';
 import type { Clock, Database, Tx } from '@impact-hub/core';
-import { otherNetwork } from './add-usage.ts';
+import { otherNetwork } from './usage-batch.ts';
 import type { KeyWatchMetrics } from './usage-metrics.ts';
 
 /**

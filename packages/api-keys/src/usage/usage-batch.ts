@@ -1,5 +1,7 @@
 import { networkOfIp } from '@impact-hub/core';
-import { otherNetwork } from './add-usage.ts';
+
+/** Stands for all networks beyond those that are kept apart. */
+export const otherNetwork = 'other';
 
 /** Calls counted of one address. */
 export type AddressCount = { calls: number };

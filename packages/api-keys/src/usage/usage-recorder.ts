@@ -1,5 +1,5 @@
 import type { Clock, MetricsRegistry, Principal, Sql } from '@impact-hub/core';
-import { otherNetwork } from './add-usage.ts';
+import { otherNetwork } from './usage-batch.ts';
 import { createBatchWriter } from './batch-writer.ts';
 import type { AddressCount, Usage } from './usage-batch.ts';
 import { registerUsageMetrics } from './usage-metrics.ts';

@@ -4,7 +4,7 @@ import { bindModule, defineModule } from '../module/define-module.ts';
 import { reply, routeDefiner } from '../module/define-route.ts';
 import { anonymous, type CompanyPrincipal } from '../module/principal.ts';
 import { conflict, overloaded } from '../problem/core-problems.ts';
-import { ProblemError } from '../problem/define-problem.ts';
+import type { ProblemError } from '../problem/define-problem.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createHttpMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { buildHttpServer } from './build-http-server.ts';

@@ -46,6 +46,18 @@ const sheddingOf = (route: Route<unknown>): Shedding => {
   return route.access === 'signature' ? 'late' : 'first';
 };
 
+const goOnAfter = async <T>(
+  work: Promise<T>,
+  goOn: (result: T extends void ? undefined : T) => void,
+  fail: (error: Error) => void,
+): Promise<void> => {
+  try {
+    goOn((await work) as never);
+  } catch (error) {
+    fail(error as Error);
+  }
+};
+
 /**
  * Turns the request away when there is too much to do, else decides whether it is let in. No promise for a principal
  * that is known at once: it would cost more than checking a cached key.
@@ -65,12 +77,12 @@ export const admitTo = (route: Route<unknown>, { authorize, edge, serving, timeL
     const admit = (principal: Principal): void => {
       state.principal = principal;
       const limited = edge.limit?.(request, response, principal, route);
-      if (limited instanceof Promise) limited.then(() => done(), done);
+      if (limited instanceof Promise) void goOnAfter(limited, done, done);
       else done();
     };
     try {
       const principal = authorize(request, route.access, environments);
-      if (principal instanceof Promise) principal.then(admit).catch(done);
+      if (principal instanceof Promise) void goOnAfter(principal, admit, done);
       else admit(principal);
     } catch (error) {
       done(error as Error);

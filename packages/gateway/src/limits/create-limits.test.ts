@@ -33,7 +33,7 @@ const age = async (name: string, seconds: number): Promise<void> => {
     return /^\d+$/.test(field) ? [String(Number(field) - seconds), value] : [field, String(Number(value) - seconds)];
   });
   await store.redis.del(name);
-  await store.redis.hset(name, moved.flat() as string[]);
+  await store.redis.hset(name, Object.fromEntries(moved) as Record<string, string>);
 };
 
 const refusalOf = async (limits: OpenLimits, principal: CompanyPrincipal): Promise<ProblemError> => {

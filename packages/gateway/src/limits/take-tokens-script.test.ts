@@ -10,7 +10,7 @@ const controlledLua = takeTokensLua.replace("redis.call('TIME')", '{ ARGV[7], AR
 let store: TestRedis;
 let runs = 0;
 beforeAll(async () => {
-  expect(controlledLua).not.toContain("'TIME'");
+  if (controlledLua.includes("'TIME'")) throw new Error('the script reads a clock that the test does not control');
   store = await createTestRedis();
 });
 afterAll(() => store.close());
