@@ -49,8 +49,11 @@ const startServing = async (hub: ComposedHub, { settings, target, log }: Options
   return { server, connections };
 };
 
-/** Without a drain a person waits at a terminal: idle connections end at once. */
-const idleGraceMs = (drainMs: number): number => Math.min(drainMs, 1_000);
+/**
+ * Longer than `keepalive_timeout` in deploy/nginx/impact-hub.conf, so that nginx is who closes idle connections. Without
+ * a drain a person waits at a terminal: they end at once.
+ */
+const idleGraceMs = (drainMs: number): number => Math.min(drainMs, 5_000);
 /** Longer than the slowest handler may take. */
 const inFlightMs = 10_000;
 

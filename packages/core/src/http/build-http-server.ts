@@ -181,7 +181,7 @@ const addRequestHooks = (
     (response.raw as Answering)[answering] = response;
     response.raw.on('close', onClose);
     response.headers(headers).header('x-request-id', request.id);
-    if (serving.draining) response.header('connection', 'close');
+    if (serving.closesConnections) response.header('connection', 'close');
     done(judgeHead(request.raw));
   });
   server.addHook('onResponse', (request, response, done) => {

@@ -5,7 +5,7 @@ import type { Serving } from './serving.ts';
 export type DrainTimes = {
   /** How long to serve on, not ready, while load balancers find out. */
   drainMs: number;
-  /** How long kept-alive connections may still bring a request after the last new connection. */
+  /** How long kept-alive connections may bring one more request after the listener has closed. */
   idleGraceMs: number;
   /** How long requests under way may take after that. */
   inFlightMs: number;
@@ -20,15 +20,21 @@ const quietTurnMs = 0.2;
 const maxTurns = 500;
 
 /**
- * Right after a look at the sockets that found next to nothing: connections that wait to be accepted when a listener
- * closes are reset, and so are bytes that arrived on a connection taken for idle.
+ * Right after a short turn of the event loop that brought neither a connection nor a request. The kernel resets what
+ * waits to be accepted when a listener closes, and what has arrived on a connection that is taken for idle. Node accepts
+ * one connection a turn, so a short turn alone does not say that none waits.
  */
-const quietMoment = async (): Promise<void> => {
+const quietMoment = async ({ server }: FastifyInstance): Promise<void> => {
+  let arrived = 0;
+  const count = (): void => void (arrived += 1);
+  server.on('connection', count).on('request', count);
   for (let turns = 0; turns < maxTurns; turns += 1) {
     const startedAtMs = performance.now();
+    arrived = 0;
     await turn();
-    if (performance.now() - startedAtMs < quietTurnMs) return;
+    if (arrived === 0 && performance.now() - startedAtMs < quietTurnMs) break;
   }
+  server.off('connection', count).off('request', count);
 };
 
 const until = async (isDone: () => boolean, withinMs: number): Promise<void> => {
@@ -47,12 +53,17 @@ export const trackConnections = (server: FastifyInstance): ReadonlySet<Socket> =
 };
 
 /**
- * Ends a server without failing a request that can still be served. From the first moment `/ready` says 503 and every
- * answer closes its connection; the listener closes after `drainMs`, idle connections `idleGraceMs` later, and what
- * is still under way after another `inFlightMs` is cut off. With all times 0 idle connections end at once.
+ * Ends a server without failing a request that can still be served. From the first moment `/ready` says 503; the
+ * listener closes after `drainMs`, and from then on every answer closes its connection; connections that stay idle end
+ * `idleGraceMs` later, and what is still under way after another `inFlightMs` is cut off. With all times 0 idle
+ * connections end at once.
+ *
+ * Connections are kept alive until the listener closes on purpose: a load balancer that does not ask `/ready` would open
+ * a new one for every request, and those are what a closing listener resets. Afterwards it is refused before it has
+ * sent anything, and can go elsewhere whatever the method.
  *
  * What remains is inherent to HTTP/1.1: a request sent in the very moment in which an idle connection is closed. It
- * cannot happen when the load balancer drops its idle connections sooner than `drainMs`.
+ * cannot happen when the load balancer drops its idle connections sooner than `idleGraceMs`.
  */
 export const drainServer = async (
   server: FastifyInstance,
@@ -62,11 +73,12 @@ export const drainServer = async (
 ): Promise<void> => {
   serving.draining = true;
   await pause(times.drainMs);
-  await quietMoment();
+  await quietMoment(server);
   // `http.Server.close` would end idle connections at once.
   NetServer.prototype.close.call(server.server);
+  serving.closesConnections = true;
   await until(() => connections.size === 0, times.idleGraceMs);
-  await quietMoment();
+  await quietMoment(server);
   server.server.closeIdleConnections();
   // Node takes a connection that never brought a byte for a busy one.
   for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();

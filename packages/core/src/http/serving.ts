@@ -17,8 +17,10 @@ export type ServingLimits = {
 
 /** What a process knows of its own serving: shared by the server, by `/ready` and by whoever ends it. */
 export type Serving = {
-  /** The process was asked to end: it serves on, and tells load balancers and kept-alive connections to go elsewhere. */
+  /** The process was asked to end: it serves on, and tells load balancers to go elsewhere. */
   draining: boolean;
+  /** No new connection is taken any more: every answer is the last one of its connection. */
+  closesConnections: boolean;
   requestsInFlight: number;
   /** Undefined when there is room. */
   overload(shedding: Shedding): 'event_loop' | 'concurrency' | undefined;
@@ -64,6 +66,7 @@ export const createServing = (limits?: ServingLimits, registry?: Registry): Serv
   });
   const serving: Serving = {
     draining: false,
+    closesConnections: false,
     requestsInFlight: 0,
     overload: (shedding) => {
       if (shedding === 'never') return undefined;
