@@ -84,7 +84,7 @@ export const benchmark: Benchmark = {
       try {
         const throughNginx = name === 'through nginx' && nginx !== undefined;
         const report = await runRollingRestarts({
-          // Through nginx longer than it keeps idle connections.
+          // Through nginx at least 5, so that it closes idle connections before the gateway does.
           settings: { ...stores.settings, HUB_DRAIN_SECONDS: throughNginx ? '6' : '2' },
           rounds: quick ? 1 : 5,
           clients: 16,
