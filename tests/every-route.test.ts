@@ -11,6 +11,9 @@ type Problem = { status: number; code: string; requestId: string; errors?: { poi
 let thingsOfA: Record<string, string>;
 let keyOfA: string;
 let keyOfB: string;
+/** For the routes that no key may call: the system's administrator in company A, and company B's. */
+let headersOfA: Record<string, string>;
+let headersOfB: Record<string, string>;
 let keyWithoutScopes: string;
 
 /** The route table is only known once the hub is composed, so the tests are made from it at collection time. */
@@ -27,6 +30,14 @@ const fill = (path: string, values: Record<string, string>): string =>
   path.replaceAll(/:(\w+)/g, (_, name: string) => values[name] ?? absent[name] ?? newId());
 
 const json = { 'content-type': 'application/json' };
+const headersOf = async (companyId: string, role: 'system_admin' | 'company_admin') => {
+  const { cookie } = await hub.signIn((await hub.person(companyId, role)).email);
+  return { cookie, origin: 'http://hub.test' };
+};
+const keyOr = (route: AnyRoute, key: string, headers: Record<string, string>): Record<string, string> =>
+  route.onlyFor === undefined ? { 'x-api-key': key } : headers;
+const asA = (route: AnyRoute) => keyOr(route, keyOfA, headersOfA);
+const asB = (route: AnyRoute) => keyOr(route, keyOfB, headersOfB);
 const withBody = (route: AnyRoute): boolean => route.input.body !== undefined;
 
 const expectProblem = (response: Awaited<ReturnType<TestHub['call']>>, status: number): Problem => {
@@ -44,6 +55,8 @@ beforeAll(async () => {
   keyOfA = firstOfA.key;
   keyOfB = (await hub.key(b)).key;
   keyWithoutScopes = (await hub.key(a, ['data:write'])).key;
+  headersOfA = await headersOf(a, 'system_admin');
+  headersOfB = await headersOf(b, 'company_admin');
   const person = await hub.person(a);
   const { sessionId } = await hub.signIn(person.email);
   const by = { actor: { kind: 'system', id: 'test' } } as const;
@@ -107,11 +120,12 @@ describe('the route table', () => {
 });
 
 describe.each(routes.filter(isGuarded).map((route) => [nameOf(route), route] as const))('%s', (_name, route) => {
-  const send = (key: string | undefined, values: Record<string, string> = {}) =>
+  const sendAs = (caller: Record<string, string>, values: Record<string, string> = {}) =>
     hub.call(route.method, fill(route.path, values), {
-      ...(key === undefined ? {} : { key }),
-      ...(withBody(route) ? { headers: json, body: '{}' } : {}),
+      headers: { ...caller, ...(withBody(route) ? json : {}) },
+      ...(withBody(route) ? { body: '{}' } : {}),
     });
+  const send = (key: string | undefined) => sendAs(key === undefined ? {} : { 'x-api-key': key });
 
   test('refuses a caller without credentials with 401', async () => {
     const response = await send(undefined);
@@ -135,36 +149,53 @@ describe.each(routes.filter(isGuarded).map((route) => [nameOf(route), route] as 
       expect(problem.detail).toContain(scope);
   });
 
-  test.runIf(parameterOf(route).length > 0)("answers another company's key as if the thing did not exist", async () => {
-    const entry = Object.entries(thingsOfA).find(([path]) => route.path === path || route.path.startsWith(`${path}/`));
-    expect(entry, `thingsOfA needs an entry for ${route.path}`).toBeDefined();
-    const [path = '', id = ''] = entry ?? [];
-    const parameter = /:(\w+)/.exec(path)?.[1] ?? '';
-    const body = sampleBody(route);
-    const ask = (key: string, value: string) =>
-      hub.call(route.method, fill(route.path, { [parameter]: value }), {
-        key,
-        ...(body === undefined ? {} : { headers: json, body }),
-      });
-    const forbidden = await ask(keyOfB, id);
-    const missing = await ask(keyOfB, absent[parameter] ?? newId());
-    const comparable = (response: typeof forbidden) => {
-      const { requestId: _id, instance: _path, ...rest } = response.json<Problem & { instance: string }>();
-      return { ...rest, status: response.statusCode };
-    };
-    expect(comparable(forbidden)).toEqual(comparable(missing));
-    // A session is a person's; a key of any company is told that it cannot have one.
-    expect(route.path.startsWith('/api/v1/auth/') ? [403, 404] : [404]).toContain(forbidden.statusCode);
-  });
+  test.runIf(route.onlyFor !== undefined)(
+    'refuses a key of all scopes with 403, and is not offered to keys',
+    async () => {
+      expect(expectProblem(await send(keyOfA), 403).code).toBe(`accounts.${route.onlyFor ?? ''}_only`);
+      const document = (await hub.call('GET', '/openapi.json')).json<{
+        paths: Record<string, Record<string, { security: object[] }>>;
+      }>();
+      const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
+      const offered = document.paths[path]?.[route.method.toLowerCase()]?.security.flatMap((way) => Object.keys(way));
+      expect(offered).toEqual(['session']);
+    },
+  );
+
+  test.runIf(parameterOf(route).length > 0)(
+    "answers another company's caller as if the thing did not exist",
+    async () => {
+      const entry = Object.entries(thingsOfA).find(
+        ([path]) => route.path === path || route.path.startsWith(`${path}/`),
+      );
+      expect(entry, `thingsOfA needs an entry for ${route.path}`).toBeDefined();
+      const [path = '', id = ''] = entry ?? [];
+      const parameter = /:(\w+)/.exec(path)?.[1] ?? '';
+      const body = sampleBody(route);
+      const ask = (value: string) =>
+        hub.call(route.method, fill(route.path, { [parameter]: value }), {
+          headers: { ...asB(route), ...(body === undefined ? {} : json) },
+          ...(body === undefined ? {} : { body }),
+        });
+      const forbidden = await ask(id);
+      const missing = await ask(absent[parameter] ?? newId());
+      const comparable = (response: typeof forbidden) => {
+        const { requestId: _id, instance: _path, ...rest } = response.json<Problem & { instance: string }>();
+        return { ...rest, status: response.statusCode };
+      };
+      expect(comparable(forbidden)).toEqual(comparable(missing));
+      expect(forbidden.statusCode).toBe(route.onlyFor === 'system_admin' ? 403 : 404);
+    },
+  );
 
   test.runIf(parameterOf(route).length > 0)('refuses a malformed id with 400 and names it', async () => {
     const [parameter = ''] = parameterOf(route);
-    const problem = expectProblem(await send(keyOfA, { [parameter]: 'not!valid' }), 400);
+    const problem = expectProblem(await sendAs(asA(route), { [parameter]: 'not!valid' }), 400);
     expect(problem.errors?.map((error) => error.pointer)).toContain(`/params/${parameter}`);
   });
 
   test.runIf(route.input.query !== undefined)('refuses an unknown query field with 400 and names it', async () => {
-    const response = await hub.call(route.method, `${fill(route.path, {})}?nonsense=1`, { key: keyOfA });
+    const response = await hub.call(route.method, `${fill(route.path, {})}?nonsense=1`, { headers: asA(route) });
     expect(expectProblem(response, 400).errors?.map((error) => error.pointer)).toContain('/query/nonsense');
   });
 });
@@ -194,11 +225,26 @@ describe.each(routes.filter(withBody).map((route) => [nameOf(route), route] as c
     ['bytes that are not UTF-8', Buffer.from([0x7b, 0xff, 0xfe, 0x7d])],
   ])('refuses %s as body with 400', async (_what, body) => {
     const response = await hub.call(route.method, fill(route.path, {}), {
-      key: keyOfA,
-      headers: json,
+      headers: { ...asA(route), ...json },
       body,
     });
-    expectProblem(response, route.path.startsWith('/api/v1/auth/') && response.statusCode === 403 ? 403 : 400);
+    expectProblem(response, 400);
+  });
+});
+
+describe('effective access of a key of all scopes', () => {
+  test.each(['live', 'test'] as const)('lists no route that is kept from keys (%s)', async (environment) => {
+    const { key, keyId } = await hub.key(await hub.company(), undefined, environment);
+    const path = `/admin/api-keys/${keyId}/effective-access`;
+    const { endpoints } = (await hub.call('GET', path, { key })).json<{
+      endpoints: { method: AnyRoute['method']; path: string; operationId: string }[];
+    }>();
+    expect(endpoints.length).toBeGreaterThan(15);
+    for (const { method, path: listed } of endpoints) {
+      const response = await hub.call(method, fill(listed, {}), { key });
+      const code = response.statusCode === 403 ? response.json<Problem>().code : '';
+      expect(code, `${method} ${listed}`).not.toMatch(/^accounts\.\w+_only$|^auth\./);
+    }
   });
 });
 
@@ -208,6 +254,9 @@ describe('no input whatever makes the hub fail', () => {
       fc.string({ unit: 'binary' }),
       fc.constantFrom('', '0', '-1', 'null', '../..', "' or 1=1 --", '\u0000'),
     );
+    const hasBody = withBody(route) || route.rawBody === true;
+    // Some of these end the session, so each route gets its own.
+    const caller = route.onlyFor === undefined ? asB(route) : await headersOf(await hub.company(), 'system_admin');
     await fc.assert(
       fc.asyncProperty(
         word,
@@ -220,8 +269,8 @@ describe('no input whatever makes the hub fail', () => {
             .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
             .join('&');
           const response = await hub.call(route.method, `${path}?${search}`, {
-            ...(route.access === 'public' || route.access === 'signature' ? {} : { key: keyOfB }),
-            ...(withBody(route) || route.rawBody === true ? { headers: json, body: JSON.stringify(body) } : {}),
+            headers: { ...(isGuarded(route) ? caller : {}), ...(hasBody ? json : {}) },
+            ...(hasBody ? { body: JSON.stringify(body) } : {}),
           });
           // 503 is /ready's honest word about a part that is down.
           expect(route.path === '/ready' ? 0 : response.statusCode, response.body).toBeLessThan(500);

@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net';
 import { createApiKey } from '@impact-hub/api-keys';
 import { createCompany, createPerson } from '@impact-hub/accounts';
 import {
@@ -53,7 +54,11 @@ export const createTestHub = async (log: Logger = createLogger({ level: 'silent'
     const { id } = await hub.db.system((tx) => createCompany(tx, hub, by, { name: 'A company' }));
     return id;
   };
-  const key = (companyId: string, scopes: readonly string[] = Object.keys(hub.scopeCatalogue)) =>
+  const key = (
+    companyId: string,
+    scopes: readonly string[] = Object.keys(hub.scopeCatalogue),
+    environment: 'live' | 'test' = 'live',
+  ) =>
     hub.db.company(companyId, (tx) =>
       createApiKey(
         tx,
@@ -61,7 +66,7 @@ export const createTestHub = async (log: Logger = createLogger({ level: 'silent'
         { ...by, scopes: null },
         {
           name: 'k',
-          environment: 'live',
+          environment,
           scopes: [...scopes],
           rateLimitPerMinute: 1_000_000,
           allowedIps: [],
@@ -101,9 +106,16 @@ export const createTestHub = async (log: Logger = createLogger({ level: 'silent'
     return { cookie, sessionId };
   };
 
+  /** For what `inject` cannot send. @returns the port */
+  const listen = async (): Promise<number> => {
+    await server.listen({ host: '127.0.0.1', port: 0 });
+    return (server.server.address() as AddressInfo).port;
+  };
+
   const routes: Route<unknown>[] = hub.modules.flatMap(({ module }) => [...module.routes]);
   return {
     hub,
+    listen,
     server,
     database,
     routes,

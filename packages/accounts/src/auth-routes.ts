@@ -1,8 +1,8 @@
-import { reply, routeDefiner, type CompanyPrincipal, type PersonPrincipal } from '@impact-hub/core';
+import { reply, routeDefiner } from '@impact-hub/core';
 import type { AccountsDeps } from './deps.ts';
 import { acceptInvitation } from './people/accept-invitation.ts';
 import { endSessions } from './people/end-sessions.ts';
-import { crossSiteRequest, peopleOnly, sessionNotFound } from './problems.ts';
+import { crossSiteRequest, sessionNotFound } from './problems.ts';
 import { selectMemberships, selectSessionsOf } from './repository.ts';
 import { originOfRequest, type BrowserHeaders } from './same-origin.ts';
 import {
@@ -20,12 +20,6 @@ import {
 import { signInWithPassword } from './sign-in/sign-in-with-password.ts';
 
 const defineRoute = routeDefiner<AccountsDeps>();
-
-/** The person behind a request. @throws ProblemError `accounts.people_only` for a key */
-export const personOf = (principal: CompanyPrincipal): PersonPrincipal => {
-  if (principal.kind !== 'person') throw peopleOnly();
-  return principal;
-};
 
 /** Signing in has no session yet that the access policy could protect. @throws ProblemError `auth.cross_site_request` */
 export const refuseCrossSite = (headers: BrowserHeaders, deps: AccountsDeps): void => {
@@ -54,11 +48,11 @@ const signOut = defineRoute({
   operationId: 'signOut',
   summary: 'End the present session',
   access: 'signedIn',
+  onlyFor: 'people',
   output: { 204: nothing },
   handler: async ({ principal, deps, request }) => {
-    const person = personOf(principal);
-    await deps.db.company(person.companyId, (tx) =>
-      endSessions(tx, { principal, request }, 'auth.signed_out', person.personId, { only: person.sessionId }),
+    await deps.db.company(principal.companyId, (tx) =>
+      endSessions(tx, { principal, request }, 'auth.signed_out', principal.personId, { only: principal.sessionId }),
     );
     const { cookieName, isSecure } = deps.accounts.signIn;
     const cookie = `${cookieName}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`;
@@ -72,9 +66,10 @@ const showSession = defineRoute({
   operationId: 'getSession',
   summary: 'Who is signed in, with role, scopes and companies',
   access: 'signedIn',
+  onlyFor: 'people',
   output: { 200: currentSessionView },
   handler: async ({ principal, deps }) => {
-    const { personId, email, sessionId, companyId, role, scopes } = personOf(principal);
+    const { personId, email, sessionId, companyId, role, scopes } = principal;
     const companies = await selectMemberships(deps.db.systemSql, personId);
     return { person: { id: personId, email }, sessionId, companyId, role, scopes: [...scopes].sort(), companies };
   },
@@ -86,13 +81,13 @@ const listSessions = defineRoute({
   operationId: 'listOwnSessions',
   summary: 'List your running sessions',
   access: 'signedIn',
+  onlyFor: 'people',
   output: { 200: sessionsView },
   handler: async ({ principal, deps }) => {
-    const person = personOf(principal);
-    const rows = await deps.db.company(person.companyId, (tx) =>
-      selectSessionsOf(tx, person.personId, deps.clock.now()),
+    const rows = await deps.db.company(principal.companyId, (tx) =>
+      selectSessionsOf(tx, principal.personId, deps.clock.now()),
     );
-    return { data: rows.map((row) => ({ ...row, isCurrent: row.id === person.sessionId })) };
+    return { data: rows.map((row) => ({ ...row, isCurrent: row.id === principal.sessionId })) };
   },
 });
 
@@ -102,12 +97,12 @@ const revokeSession = defineRoute({
   operationId: 'revokeOwnSession',
   summary: 'End one of your sessions',
   access: 'signedIn',
+  onlyFor: 'people',
   input: { params: sessionParams },
   output: { 204: nothing },
   handler: async ({ input, principal, deps, request }) => {
-    const person = personOf(principal);
-    const ended = await deps.db.company(person.companyId, (tx) =>
-      endSessions(tx, { principal, request }, 'auth.session_revoked', person.personId, {
+    const ended = await deps.db.company(principal.companyId, (tx) =>
+      endSessions(tx, { principal, request }, 'auth.session_revoked', principal.personId, {
         only: input.params.sessionId,
       }),
     );
@@ -121,11 +116,13 @@ const revokeOthers = defineRoute({
   operationId: 'revokeOtherSessions',
   summary: 'End all your sessions except this one',
   access: 'signedIn',
+  onlyFor: 'people',
   output: { 200: endedView },
   handler: async ({ principal, deps, request }) => {
-    const person = personOf(principal);
-    const ended = await deps.db.company(person.companyId, (tx) =>
-      endSessions(tx, { principal, request }, 'auth.session_revoked', person.personId, { except: person.sessionId }),
+    const ended = await deps.db.company(principal.companyId, (tx) =>
+      endSessions(tx, { principal, request }, 'auth.session_revoked', principal.personId, {
+        except: principal.sessionId,
+      }),
     );
     return { ended };
   },

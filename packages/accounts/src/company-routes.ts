@@ -6,7 +6,7 @@ import { changePerson } from './people/change-person.ts';
 import { endSessions } from './people/end-sessions.ts';
 import { invitePerson } from './people/invite-person.ts';
 import { releaseAddress } from './people/release-address.ts';
-import { personNotFound, personOfOtherCompanies, roleNotAllowed, systemAdminOnly } from './problems.ts';
+import { personNotFound, personOfOtherCompanies, roleNotAllowed } from './problems.ts';
 import { belongsToOthers, selectMember, selectMembers } from './repository.ts';
 import { mayManageRole } from './roles.ts';
 import {
@@ -122,11 +122,11 @@ const addCompany = defineRoute({
   summary: 'Make a company and invite its first administrator',
   description: 'For the role `system_admin` only.',
   access: { scopes: ['admin'] },
+  onlyFor: 'system_admin',
   idempotency: 'system',
   input: { body: createCompanyBody },
   output: { 201: createdCompanyView },
   handler: async ({ input: { body }, principal, deps, request }) => {
-    if (principal.kind !== 'person' || principal.role !== 'system_admin') throw systemAdminOnly();
     const by = { actor: actorOf(principal), request };
     return deps.db.system(async (tx) => {
       const created = await createCompany(tx, deps, by, { name: body.name });
@@ -147,11 +147,11 @@ const release = defineRoute({
   summary: 'Take an e-mail address from a person who has not proven it',
   description: 'For the role `system_admin` only. Ends the sign-in and the memberships of whoever holds the address.',
   access: { scopes: ['admin'] },
+  onlyFor: 'system_admin',
   idempotency: 'system',
   input: { body: releaseAddressBody },
   output: { 204: nothing },
   handler: ({ input: { body }, principal, deps, request }) => {
-    if (principal.kind !== 'person' || principal.role !== 'system_admin') throw systemAdminOnly();
     const by = { actor: actorOf(principal), request };
     const target = { email: body.email, ownPersonId: principal.personId };
     return deps.db.system((tx) => releaseAddress(tx, deps, by, target));

@@ -12,7 +12,8 @@ export { createCompany, type ActedBy } from './create-company.ts';
 export { createPerson } from './people/create-person.ts';
 export { roles, roleScopes, type Role, type ScopeCatalogue } from './roles.ts';
 export { originOfRequest, type RequestOrigin } from './same-origin.ts';
-export { crossSiteRequest, systemAdminOnly } from './problems.ts';
+export { crossSiteRequest } from './problems.ts';
+export { refuseUnlessFor } from './refuse-unless-for.ts';
 export type { OidcSettings } from './sign-in/create-better-auth.ts';
 export type { AccountsDeps } from './deps.ts';
 

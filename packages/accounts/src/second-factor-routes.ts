@@ -1,5 +1,5 @@
 import { reply, routeDefiner } from '@impact-hub/core';
-import { personOf, refuseCrossSite } from './auth-routes.ts';
+import { refuseCrossSite } from './auth-routes.ts';
 import type { AccountsDeps } from './deps.ts';
 import { nothing, passwordBody, secondFactorBody, signedInView, totpCodeBody, totpStartedView } from './schema.ts';
 import { confirmTotp, disableTotp, signInWithSecondFactor, startTotp } from './sign-in/second-factor.ts';
@@ -30,10 +30,11 @@ const start = defineRoute({
   summary: 'Set up an authenticator app',
   description: 'Answers with the address for the QR code and the backup codes; it counts after `/totp/confirm`.',
   access: 'signedIn',
+  onlyFor: 'people',
   idempotency: 'refused',
   input: { body: passwordBody },
   output: { 200: totpStartedView },
-  handler: ({ input, principal, deps, request }) => startTotp(deps, personOf(principal), input.body.password, request),
+  handler: ({ input, principal, deps, request }) => startTotp(deps, principal, input.body.password, request),
 });
 
 const confirm = defineRoute({
@@ -42,11 +43,12 @@ const confirm = defineRoute({
   operationId: 'confirmTotp',
   summary: 'Turn the second factor on with a first code',
   access: 'signedIn',
+  onlyFor: 'people',
   idempotency: 'refused',
   input: { body: totpCodeBody },
   output: { 204: nothing },
   handler: async ({ input, principal, deps, request }) =>
-    reply(204, undefined, await confirmTotp(deps, personOf(principal), input.body.code, request)),
+    reply(204, undefined, await confirmTotp(deps, principal, input.body.code, request)),
 });
 
 const disable = defineRoute({
@@ -55,11 +57,12 @@ const disable = defineRoute({
   operationId: 'disableTotp',
   summary: 'Turn the second factor off',
   access: 'signedIn',
+  onlyFor: 'people',
   idempotency: 'refused',
   input: { body: passwordBody },
   output: { 204: nothing },
   handler: async ({ input, principal, deps, request }) =>
-    reply(204, undefined, await disableTotp(deps, personOf(principal), input.body.password, request)),
+    reply(204, undefined, await disableTotp(deps, principal, input.body.password, request)),
 });
 
 export const secondFactorRoutes = [signIn, start, confirm, disable];

@@ -12,6 +12,7 @@ import { createAccounts } from './create-accounts.ts';
 import { createCompany } from './create-company.ts';
 import { accountsModule } from './index.ts';
 import { createPerson } from './people/create-person.ts';
+import { refuseUnlessFor } from './refuse-unless-for.ts';
 import type { Role } from './roles.ts';
 import type { OidcSettings } from './sign-in/create-better-auth.ts';
 
@@ -45,11 +46,12 @@ export const startTestHub = async (options: { oidc?: OidcSettings } = {}) => {
   });
   const server = buildHttpServer({
     modules: [bindModule(accountsModule, { db, clock, accounts, scopeCatalogue: testCatalogue })],
-    authorize: async (request, access) => {
+    authorize: async (request, access, callers) => {
       const principal = await accounts.authenticate(request.headers, { companyRequired: access !== 'signedIn' });
       if (principal === null) throw coreProblems.unauthenticated();
       if (typeof access !== 'string' && !access.scopes.every((scope) => principal.scopes.has(scope)))
         throw coreProblems.forbidden();
+      refuseUnlessFor(principal, callers?.onlyFor);
       return principal;
     },
     log: createLogger({ level: 'silent' }),

@@ -3,7 +3,10 @@ import type { LeakReports } from './leaks/leak-reports.ts';
 import type { KeyWatchMetrics } from './usage/usage-metrics.ts';
 
 /** What effective access needs to know of a route. */
-export type RouteTableEntry = Pick<Route, 'method' | 'path' | 'operationId' | 'summary' | 'access' | 'environments'>;
+export type RouteTableEntry = Pick<
+  Route,
+  'method' | 'path' | 'operationId' | 'summary' | 'access' | 'environments' | 'onlyFor'
+>;
 
 export type ApiKeysDeps = {
   db: Database;

@@ -17,6 +17,7 @@ export const effectiveAccess = (
   const callable = (route: RouteTableEntry): boolean =>
     route.access !== 'public' &&
     route.access !== 'signature' &&
+    route.onlyFor === undefined &&
     environmentsOf(route).includes(key.environment) &&
     requiredScopes(route).every((scope) => held.has(scope));
   return {

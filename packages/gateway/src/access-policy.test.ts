@@ -215,6 +215,12 @@ describe('API keys', () => {
     const { key } = await makeKey();
     expect((await call('GET', '/api/v1/auth/session', { 'x-api-key': key })).body.code).toBe('accounts.people_only');
   });
+
+  it.each(['live', 'test'] as const)('of all scopes never administer the system (%s)', async (environment) => {
+    const { key } = await makeKey({ environment, scopes: Object.keys(scopeCatalogue) });
+    for (const path of ['/api/v1/companies', '/api/v1/people/release-address'])
+      expect((await call('POST', path, { 'x-api-key': key }, {})).body.code).toBe('accounts.system_admin_only');
+  });
 });
 
 describe('session cookies', () => {
@@ -234,6 +240,12 @@ describe('session cookies', () => {
   it('give the scopes of the role', async () => {
     const { cookie } = await signIn('viewer');
     expect((await call('GET', '/api/v1/probe', { cookie })).status).toBe(403);
+  });
+
+  it('of any other role do not administer the system', async () => {
+    const { cookie } = await signIn('company_admin');
+    const answer = await call('POST', '/api/v1/companies', { cookie, origin: publicUrl }, {});
+    expect([answer.status, answer.body.code]).toEqual([403, 'accounts.system_admin_only']);
   });
 
   it('yield to an API key sent along', async () => {

@@ -1,4 +1,4 @@
-import { crossSiteRequest, originOfRequest, type Accounts } from '@impact-hub/accounts';
+import { crossSiteRequest, originOfRequest, refuseUnlessFor, type Accounts } from '@impact-hub/accounts';
 import type { ApiKeyVerifier, VerifyResult } from '@impact-hub/api-keys';
 import {
   anonymous,
@@ -7,8 +7,8 @@ import {
   identify,
   type Access,
   type AccessPolicy,
+  type Callers,
   type CompanyPrincipal,
-  type Environment,
 } from '@impact-hub/core';
 import type { FastifyRequest } from 'fastify';
 import { readPresentedKey } from './read-presented-key.ts';
@@ -35,18 +35,23 @@ const environmentNotAllowed = defineProblem({
 });
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
-const liveOnly = ['live'] as const;
+const peopleAndLiveKeys: Callers = { environments: ['live'] };
 const challenge = { 'www-authenticate': 'Bearer realm="impact-hub"' };
 
 /** One answer whatever the reason; the reason is for the log. */
 const unauthenticated = (authReason: string) =>
   coreProblems.unauthenticated({ headers: challenge, context: { authReason } });
 
-const requireScopes = (principal: CompanyPrincipal, access: Access): CompanyPrincipal => {
-  if (typeof access === 'string') return principal;
+const requireScopes = (principal: CompanyPrincipal, access: Access): void => {
+  if (typeof access === 'string') return;
   for (const scope of access.scopes)
     if (!principal.scopes.has(scope))
       throw coreProblems.forbidden({ detail: `This needs the scopes: ${access.scopes.join(', ')}.` });
+};
+
+const permit = (principal: CompanyPrincipal, access: Access, { onlyFor }: Callers): CompanyPrincipal => {
+  requireScopes(principal, access);
+  refuseUnlessFor(principal, onlyFor);
   return principal;
 };
 
@@ -61,15 +66,20 @@ const refuseOtherCompany = (companyId: string, header: string | string[] | undef
   });
 };
 
-type RouteRule = { access: Access; environments: readonly Environment[] };
-
-const admitKey = (result: VerifyResult, request: FastifyRequest, rule: RouteRule): CompanyPrincipal => {
+const admitKey = (
+  result: VerifyResult,
+  request: FastifyRequest,
+  access: Access,
+  callers: Callers,
+): CompanyPrincipal => {
   if (result.valid) {
     const { principal } = result;
     identify(request, principal);
     refuseOtherCompany(principal.companyId, request.headers['x-company-id']);
-    if (!rule.environments.includes(principal.environment)) throw environmentNotAllowed();
-    return requireScopes(principal, rule.access);
+    // Where no key is let in, a test key is not sent for a live one.
+    if (callers.onlyFor === undefined && !callers.environments.includes(principal.environment))
+      throw environmentNotAllowed();
+    return permit(principal, access, callers);
   }
   if (result.reason === 'too_many_misses')
     throw tooManyWrongKeys({ headers: { 'retry-after': String(result.retryAfterSeconds ?? 1) } });
@@ -83,26 +93,25 @@ const admitKey = (result: VerifyResult, request: FastifyRequest, rule: RouteRule
 export const createAccessPolicy = (options: AccessPolicyOptions): AccessPolicy => {
   const { apiKeys, accounts, publicUrl } = options;
 
-  const admitPerson = async (request: FastifyRequest, access: Access): Promise<CompanyPrincipal> => {
+  const admitPerson = async (request: FastifyRequest, access: Access, callers: Callers): Promise<CompanyPrincipal> => {
     const principal = await accounts.authenticate(request.headers, { companyRequired: access !== 'signedIn' });
     if (principal === null) throw unauthenticated('session_ended');
     identify(request, principal);
     if (!safeMethods.has(request.method) && originOfRequest(request.headers, publicUrl) !== 'same')
       throw crossSiteRequest();
-    return requireScopes(principal, access);
+    return permit(principal, access, callers);
   };
 
-  return (request, access, environments = liveOnly) => {
+  return (request, access, callers = peopleAndLiveKeys) => {
     if (access === 'public' || access === 'signature') return anonymous;
     const key = readPresentedKey(request.headers);
     if (key !== undefined) {
       const result = apiKeys.verify(key, request.ip);
-      const rule = { access, environments };
       return result instanceof Promise
-        ? result.then((awaited) => admitKey(awaited, request, rule))
-        : admitKey(result, request, rule);
+        ? result.then((awaited) => admitKey(awaited, request, access, callers))
+        : admitKey(result, request, access, callers);
     }
-    if (accounts.hasSessionCookie(request.headers)) return admitPerson(request, access);
+    if (accounts.hasSessionCookie(request.headers)) return admitPerson(request, access, callers);
     throw unauthenticated('no_credentials');
   };
 };

@@ -1,16 +1,17 @@
 import type { z } from 'zod';
 import type { BoundModule } from '../module/define-module.ts';
-import { idempotencyOf, type Access, type Route } from '../module/define-route.ts';
+import { idempotencyOf, type Route } from '../module/define-route.ts';
 import { listProblems } from '../problem/define-problem.ts';
 import { toJsonSchema } from './json-schema.ts';
 import { problemMediaType } from './render-problem.ts';
 
 type Json = Record<string, unknown>;
 
-const security = (access: Access): Json[] => {
+const security = ({ access, onlyFor }: Route<unknown>): Json[] => {
   if (access === 'public' || access === 'signature') return [];
   const scopes = access === 'signedIn' ? [] : [...access.scopes];
-  return [{ apiKey: scopes }, { bearer: scopes }, { session: scopes }];
+  const session = { session: scopes };
+  return onlyFor === undefined ? [{ apiKey: scopes }, { bearer: scopes }, session] : [session];
 };
 
 const parameters = (place: 'path' | 'query', schema: z.ZodType | undefined): Json[] => {
@@ -78,7 +79,7 @@ const operation = (name: string, route: Route<unknown>): Json => ({
     ...(isRepeatable(route) ? idempotencyProblems : {}),
     default: { $ref: '#/components/responses/Problem' },
   },
-  security: security(route.access),
+  security: security(route),
 });
 
 const problemResponse = (): Json => ({

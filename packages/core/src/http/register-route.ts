@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { notFound } from '../problem/core-problems.ts';
-import { environmentsOf, Reply, reply, type Route } from '../module/define-route.ts';
+import { callersOf, Reply, reply, type Route } from '../module/define-route.ts';
 import type { Principal } from '../module/principal.ts';
 import { withTraceOf } from '../telemetry/tracing.ts';
 import type { AccessPolicy } from './access-policy.ts';
@@ -63,7 +63,7 @@ const goOnAfter = async <T>(
  * that is known at once: it would cost more than checking a cached key.
  */
 export const admitTo = (route: Route<unknown>, { authorize, edge, serving, timeLimit }: Registration) => {
-  const environments = environmentsOf(route);
+  const callers = callersOf(route);
   const shedding = sheddingOf(route);
   const isPublic = isOpen(route);
   const isTimed = route.rawBody !== true && route.stream === undefined;
@@ -81,7 +81,7 @@ export const admitTo = (route: Route<unknown>, { authorize, edge, serving, timeL
       else done();
     };
     try {
-      const principal = authorize(request, route.access, environments);
+      const principal = authorize(request, route.access, callers);
       if (principal instanceof Promise) void goOnAfter(principal, admit, done);
       else admit(principal);
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { CompanyPrincipal, Principal } from './principal.ts';
+import type { CompanyPrincipal, PersonPrincipal, Principal } from './principal.ts';
 
 /**
  * Who may call a route.
@@ -14,7 +14,17 @@ export type Access = 'public' | 'signature' | 'signedIn' | { scopes: readonly [s
 /** What a key was made for; see `environmentsOf`. */
 export type Environment = 'live' | 'test';
 
-type PrincipalFor<A extends Access> = A extends 'public' | 'signature' ? Principal : CompanyPrincipal;
+/** Routes that no key may call: for every person, or for those with the role `system_admin`. */
+export type OnlyFor = 'people' | 'system_admin';
+
+/** Which of the principals that a route's `access` lets in may call it. */
+export type Callers = { environments: readonly Environment[]; onlyFor?: OnlyFor };
+
+type PrincipalFor<A extends Access, O> = O extends OnlyFor
+  ? PersonPrincipal
+  : A extends 'public' | 'signature'
+    ? Principal
+    : CompanyPrincipal;
 
 export type RequestInfo = {
   id: string;
@@ -32,9 +42,9 @@ export type RouteInput = { params?: z.ZodType; query?: z.ZodType; body?: z.ZodTy
 
 type Parsed<I extends RouteInput, K extends keyof RouteInput> = I[K] extends z.ZodType ? z.output<I[K]> : undefined;
 
-export type HandlerContext<D, I extends RouteInput, A extends Access> = {
+export type HandlerContext<D, I extends RouteInput, A extends Access, O = undefined> = {
   input: { params: Parsed<I, 'params'>; query: Parsed<I, 'query'>; body: Parsed<I, 'body'> };
-  principal: PrincipalFor<A>;
+  principal: PrincipalFor<A, O>;
   deps: D;
   request: RequestInfo;
 };
@@ -89,6 +99,8 @@ export type Route<D = never> = {
   access: Access;
   /** Whose keys may call the route; left out, `environmentsOf` decides. */
   environments?: readonly Environment[];
+  /** People only, of every role or of one; left out, keys too. */
+  onlyFor?: OnlyFor;
   input: RouteInput;
   /** Response schema per success status; the lowest status is the default. Fields not listed are never sent. */
   output: Record<number, z.ZodType>;
@@ -122,10 +134,14 @@ export type Route<D = never> = {
   }): unknown;
 };
 
-type RouteSpec<D, I extends RouteInput, A extends Access> = Omit<Route<D>, 'input' | 'access' | 'handler'> & {
+type RouteSpec<D, I extends RouteInput, A extends Access, O extends OnlyFor | undefined> = Omit<
+  Route<D>,
+  'input' | 'access' | 'onlyFor' | 'handler'
+> & {
   input?: I;
   access: A;
-  handler(context: HandlerContext<D, I, A>): Promise<unknown> | unknown;
+  onlyFor?: O & OnlyFor;
+  handler(context: HandlerContext<D, I, A, O>): Promise<unknown> | unknown;
 };
 
 /**
@@ -134,7 +150,9 @@ type RouteSpec<D, I extends RouteInput, A extends Access> = Omit<Route<D>, 'inpu
  */
 export const routeDefiner =
   <D>() =>
-  <const I extends RouteInput, const A extends Access>(spec: RouteSpec<D, I, A>): Route<D> => ({ input: {}, ...spec });
+  <const I extends RouteInput, const A extends Access, const O extends OnlyFor | undefined = undefined>(
+    spec: RouteSpec<D, I, A, O>,
+  ): Route<D> => ({ input: {}, ...spec });
 
 const both: readonly Environment[] = ['live', 'test'];
 const liveOnly: readonly Environment[] = ['live'];
@@ -142,6 +160,12 @@ const liveOnly: readonly Environment[] = ['live'];
 /** The environments whose keys may call a route: everybody may read, a change is for live keys unless it says else. */
 export const environmentsOf = (route: Pick<Route, 'method' | 'environments'>): readonly Environment[] =>
   route.environments ?? (route.method === 'GET' ? both : liveOnly);
+
+/** What the access policy has to know of a route besides its `access`. */
+export const callersOf = (route: Pick<Route, 'method' | 'environments' | 'onlyFor'>): Callers => ({
+  environments: environmentsOf(route),
+  ...(route.onlyFor === undefined ? {} : { onlyFor: route.onlyFor }),
+});
 
 /** In whose transaction an idempotent change runs; `none` for reads and for callers that belong to no company. */
 export const idempotencyOf = (

@@ -1,4 +1,3 @@
-import { systemAdminOnly } from '@impact-hub/accounts';
 import { actorOf } from '@impact-hub/audit';
 import { coreProblems, routeDefiner, type Clock, type CompanyPrincipal, type Database } from '@impact-hub/core';
 import { companyLimitBody, companyLimitView, companyParams, type CompanyLimitView } from './schema.ts';
@@ -49,13 +48,12 @@ const putLimit = defineRoute({
   summary: 'Set what a company may send per minute',
   description: 'For the role `system_admin` only.',
   access: { scopes: ['admin'] },
+  onlyFor: 'system_admin',
   idempotency: 'system',
   input: { params: companyParams, body: companyLimitBody },
   output: { 200: companyLimitView },
   handler: async ({ input: { params, body }, principal, deps, request }) => {
     const companyId = params.companyId.toLowerCase();
-    refuseOthers(principal, companyId);
-    if (!isSystemAdmin(principal)) throw systemAdminOnly();
     const by = { actor: actorOf(principal), request };
     await deps.db.system((tx) => setCompanyLimit(tx, deps, by, { companyId, ...body }));
     return showCompanyLimit(deps, companyId);
