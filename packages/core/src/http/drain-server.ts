@@ -62,8 +62,9 @@ export const trackConnections = (server: FastifyInstance): ReadonlySet<Socket> =
  * a new one for every request, and those are what a closing listener resets. Afterwards it is refused before it has
  * sent anything, and can go elsewhere whatever the method.
  *
- * What remains is inherent to HTTP/1.1: a request sent in the very moment in which an idle connection is closed. It
- * cannot happen when the load balancer drops its idle connections sooner than `idleGraceMs`.
+ * What remains are two moments of microseconds: a connection opened while the listener closes, which cannot happen when
+ * the load balancer asks `/ready`; and a request sent while an idle connection is closed, which cannot happen when the
+ * load balancer drops its idle connections sooner than `idleGraceMs`.
  */
 export const drainServer = async (
   server: FastifyInstance,
