@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -12,7 +12,7 @@ import { temporaryDirectory } from './support/temporary-directory.ts';
 
 const main = fileURLToPath(new URL('../apps/hub/src/main.ts', import.meta.url));
 
-/** A command is a process that loads the whole hub; ten at once want their time on a small machine. */
+/** Every command is a process; ten at once want their time on a busy machine. */
 vi.setConfig({ testTimeout: 90_000 });
 
 let hub: TestHub;
@@ -47,6 +47,27 @@ const keys = async (args: readonly string[], given: { env?: Record<string, strin
   [ended.code] = (await once(child, 'close')) as [number | null];
   return ended;
 };
+
+/** The same at a terminal, which `script` of util-linux lends it; undefined where there is none. */
+const atTerminal = async (args: readonly string[], typed: string): Promise<Ended> => {
+  const command = [process.execPath, main, 'keys', ...args].map((part) => `'${part}'`).join(' ');
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
+    cwd: directory.path,
+    env: { PATH: process.env['PATH'], HUB_URL: address, HUB_API_KEY: admin.key },
+    stdio: 'pipe',
+  });
+  const ended: Ended = { code: null, stdout: '', stderr: '' };
+  let isAsked = false;
+  child.stdout.on('data', (chunk) => {
+    ended.stdout += String(chunk);
+    if (isAsked || !ended.stdout.includes('to revoke it: ')) return;
+    isAsked = true;
+    child.stdin.write(typed);
+  });
+  [ended.code] = (await once(child, 'close')) as [number | null];
+  return ended;
+};
+const hasTerminal = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;
 
 const json = async <T>(args: readonly string[]): Promise<T> => {
   const { code, stdout, stderr } = await keys([...args, '--json']);
@@ -84,6 +105,11 @@ describe('the life of a key at the terminal', () => {
     expect(stats.keys.total).toBe(2);
 
     const rotated = await keys(['rotate', keyId, '--overlap', '24h', '--reason', 'Yearly']);
+    const overlapping = await keys(['rotate', keyId]);
+    expect(overlapping).toMatchObject({ code: 1, stdout: '' });
+    expect(overlapping.stderr).toContain(`hub keys retire-old ${keyId}`);
+    expect(overlapping.stderr).toContain('--force');
+    expect(overlapping.stderr).not.toMatch(/POST|`/);
     expect(rotated.code, rotated.stderr).toBe(0);
     expect(rotated.stdout.trim().slice(10, 22)).toBe(keyId);
     expect(rotated.stdout.trim()).not.toBe(key);
@@ -118,6 +144,67 @@ describe('the life of a key at the terminal', () => {
   });
 });
 
+describe('a key that exists', () => {
+  const create = async (...args: string[]) =>
+    (await json<{ keyId: string }>(['create', '--name', 'Of the test', '--scope', 'data:read', ...args])).keyId;
+
+  test('is changed by what was given, and by nothing else', async () => {
+    const keyId = await create('--metadata', 'team=payroll', '--metadata', 'formula=a=b', '--allow-ip', '192.0.2.1');
+    expect(await json(['show', keyId])).toMatchObject({ metadata: { team: 'payroll', formula: 'a=b' } });
+    const limited = ['--rate-limit', '5', '--allow-ip', '192.0.2.0/24', '--allow-ip', '2001:db8::1'];
+    expect(await json(['change', keyId, '--name', 'Renamed', '--expires-at', '2099-01-31', ...limited])).toMatchObject({
+      name: 'Renamed',
+      rateLimitPerMinute: 5,
+      allowedIps: ['192.0.2.0/24', '2001:db8::1'],
+      expiresAt: '2099-01-31T00:00:00.000Z',
+      metadata: { team: 'payroll' },
+    });
+    const opened = await keys(['change', keyId, '--never-expires', '--allow-any-ip', '--reason', 'Test']);
+    expect(opened.stdout).toMatch(/name +Renamed\n/);
+    expect(opened.stdout).toMatch(/allowed from +everywhere\n/);
+    expect(opened.stdout).toMatch(/expires +never\n/);
+    const [nothing, both, dismissed] = await Promise.all([
+      keys(['change', keyId, '--reason', 'None']),
+      keys(['change', keyId, '--expires-in', '9d', '--never-expires']),
+      keys(['dismiss-anomaly', keyId]),
+    ]);
+    expect([nothing.code, both.code]).toEqual([2, 2]);
+    expect(nothing.stderr).toContain('--allow-any-ip');
+    expect(dismissed).toMatchObject({ code: 0, stdout: `Key ${keyId} is not flagged.\n` });
+    const [audited] = await hub.database.owner`
+      select convert_from(body, 'UTF8')::jsonb -> 'metadata' ->> 'reason' as reason from audit_event
+      where type = 'api_key.changed' and resource_id = ${keyId} order by id desc limit 1`;
+    expect(audited).toEqual({ reason: 'Test' });
+  });
+
+  test('is listed with the advice as the command to run, and in JSON as the hub answers', async () => {
+    const keyId = await create();
+    const [hygiene, page] = await Promise.all([
+      keys(['hygiene']),
+      json<{ data: { keyId: string }[]; nextCursor: null }>(['list', '--environment', 'live']),
+    ]);
+    expect(hygiene.stdout).toContain(`hub keys change ${keyId} --expires-in 90d`);
+    expect(page.nextCursor).toBeNull();
+    expect(page.data.map((key) => key.keyId)).toContain(keyId);
+  });
+
+  test.runIf(hasTerminal)('is revoked at a terminal only by typing its id', async () => {
+    const keyId = await create();
+    const [wrong, left, interrupted] = await Promise.all([
+      atTerminal(['revoke', keyId], 'yes\n'),
+      atTerminal(['revoke', keyId], '\u0004'),
+      atTerminal(['revoke', keyId], '\u0003'),
+    ]);
+    for (const { code, stdout } of [wrong, left, interrupted]) {
+      expect(code, stdout).toBe(2);
+      expect(stdout).toMatch(/Nothing was revoked\.\r\n$/);
+    }
+    expect(await json(['show', keyId])).toMatchObject({ status: 'active' });
+    expect(await atTerminal(['revoke', keyId], `${keyId}\n`)).toMatchObject({ code: 0 });
+    expect(await json(['show', keyId])).toMatchObject({ status: 'revoked' });
+  });
+});
+
 describe('what goes wrong', () => {
   test('is said in plain sentences, with 1 for a refusal and 2 for a mistake on the command line', async () => {
     const tooShort = admin.key.slice(0, -1);
@@ -133,7 +220,8 @@ describe('what goes wrong', () => {
       keys(['list', `--api-key=${admin.key}`]),
     ]);
     expect(fields).toMatchObject({ code: 1, stdout: '' });
-    expect(fields.stderr).toMatch(/allowedIps 0: Must be/);
+    expect(fields.stderr).toMatch(/\n {2}--allow-ip \(number 1\): Must be/);
+    expect(fields.stderr).not.toMatch(/errors|body|allowedIps/);
     expect(missing).toMatchObject({ code: 1, stdout: '' });
     expect(missing.stderr).toMatch(/There is no such API key\. Check the 12-character key id/);
     expect(unreachable).toMatchObject({ code: 1, stdout: '' });

@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { apiKeyPattern, inspectApiKey } from '@impact-hub/api-keys';
+import { apiKeyPattern, inspectApiKey } from '@impact-hub/api-keys/key-format';
 import { KeysError } from './keys-errors.ts';
 import { printFields, printJson } from './print.ts';
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { resolve } from 'node:path';
-import { inspectApiKey } from '@impact-hub/api-keys';
+import { inspectApiKey } from '@impact-hub/api-keys/key-format';
 import { credentialsFile, readCredentials } from '../../credentials.ts';
-import { explainProblem, KeysError, UsageError } from './keys-errors.ts';
+import { KeysError, UsageError } from './keys-errors.ts';
 
 /** Where the hub is and with which key to call it. A key is never an argument: `ps` would show it to everybody. */
 export type Connection = { url?: string | undefined; apiKeyFile?: string | undefined };
@@ -67,10 +67,12 @@ const findHub = async (
   return { url: goodUrl(url ?? credentials.baseUrl), key: goodKey((given ?? credentials.apiKey).trim()) };
 };
 
-const readAnswer = async (response: Response, url: string): Promise<unknown> => {
+const readAnswer = async (response: Response, url: string, path: string): Promise<unknown> => {
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok && body !== undefined) return body;
-  throw new KeysError(explainProblem(response.status, body, url));
+  const { explainProblem } = await import('./explain-problem.ts');
+  const { status, headers } = response;
+  throw new KeysError(explainProblem({ status, body, url, path, retryAfter: headers.get('retry-after') }));
 };
 
 /** A client of the running hub's public API. @throws UsageError when address or key are missing or malformed */
@@ -93,7 +95,7 @@ export const connectKeys = async (connection: Connection, environment: NodeJS.Pr
           },
         );
       });
-      return (await readAnswer(response, url)) as T;
+      return (await readAnswer(response, url, path)) as T;
     },
   };
 };

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { redactText } from '@impact-hub/core';
+import { redactText } from '@impact-hub/core/redact';
 import { connectKeys, type Connection, type KeysClient } from './keys-client.ts';
 import { KeysError, UsageError } from './keys-errors.ts';
 import { note } from './print.ts';
