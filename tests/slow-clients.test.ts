@@ -39,6 +39,7 @@ const routes = [
 const limits: HttpLimits = {
   headersTimeoutMs: 300,
   requestTimeoutMs: 600,
+  handlerTimeoutMs: 8_000,
   socketIdleTimeoutMs: 500,
   keepAliveTimeoutMs: 400,
   checkEveryMs: 50,

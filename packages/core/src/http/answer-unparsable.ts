@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { newId } from '../ids.ts';
 import { headersTooLarge, requestMalformed, requestTimeout } from '../problem/core-problems.ts';
@@ -12,9 +13,18 @@ const problemOf = (code: string | undefined) => {
 /** What a client that reads nothing gets to close its side, in milliseconds. */
 const lingerMs = 1_000;
 
+const answeredEarly = Symbol('hub.answeredEarly');
+type Connection = Socket & { [answeredEarly]?: IncomingMessage };
+
+/** Notes a request that has its answer although its body is still to come: whatever becomes of it, there is no other. */
+export const noteEarlyAnswer = (request: IncomingMessage): void => {
+  if (!request.complete) (request.socket as Connection)[answeredEarly] = request;
+};
+
 /** Answers bytes that Node's HTTP parser refuses with a problem like any other, and closes the connection. */
-export const answerUnparsable = (error: Error & { code?: string }, socket: Socket): void => {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+export const answerUnparsable = (error: Error & { code?: string }, socket: Connection): void => {
+  const isAnswered = socket[answeredEarly]?.complete === false;
+  if (!socket.writable || isAnswered || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }

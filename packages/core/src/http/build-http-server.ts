@@ -15,7 +15,7 @@ import type { HttpMetrics } from '../telemetry/metrics.ts';
 import { traceIdOf } from '../telemetry/tracing.ts';
 import type { AccessPolicy } from './access-policy.ts';
 import { acceptUpgrades, upgradesOf } from './accept-upgrades.ts';
-import { answerUnparsable } from './answer-unparsable.ts';
+import { answerUnparsable, noteEarlyAnswer } from './answer-unparsable.ts';
 import type { Edge } from './edge.ts';
 import { refuseOtherMethods } from './refuse-other-methods.ts';
 import { defaultHttpLimits, type HttpLimits } from './http-limits.ts';
@@ -159,6 +159,7 @@ const addRequestHooks = (
   timeLimit: HandlerTimeLimit,
   headers: Readonly<Record<string, string>>,
 ): void => {
+    noteEarlyAnswer(request.raw);
   const { edge = {} } = options;
   const end = (request: FastifyRequest, response: FastifyReply): void => {
     const state = stateOf(request);
@@ -195,7 +196,7 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
   const { authorize, edge = {}, serving = createServing() } = options;
   const headers = securityHeaders(options.https === true);
   const server = fastify(serverOptions(options, headers));
-  const timeLimit = limitHandlerTime(server);
+  const timeLimit = limitHandlerTime(server, options.limits?.handlerTimeoutMs ?? defaultHttpLimits.handlerTimeoutMs);
   const registration = { authorize, edge, serving, timeLimit };
   server.server.maxConnections = options.limits?.maxConnections ?? defaultHttpLimits.maxConnections;
   reserveRequestState(server);

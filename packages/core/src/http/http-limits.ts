@@ -4,7 +4,12 @@ export type HttpLimits = {
   headersTimeoutMs: number;
   /** Until the whole request has arrived. */
   requestTimeoutMs: number;
-  /** Without a byte in either direction while a request is under way: ends clients that do not read their answer. */
+  /** Until there is an answer, once for access and limits and again for the handler; while the body arrives, neither. */
+  handlerTimeoutMs: number;
+  /**
+   * Without a byte in either direction while a request is under way: ends clients that do not read their answer. Longer
+   * than a request may take to arrive, so that one whose body stops is told so.
+   */
   socketIdleTimeoutMs: number;
   /** Between two requests of a connection; longer than a proxy's own (60 s in nginx), so that the proxy closes first. */
   keepAliveTimeoutMs: number;
@@ -17,7 +22,9 @@ export type HttpLimits = {
 export const defaultHttpLimits: HttpLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
-  socketIdleTimeoutMs: 30_000,
+  // A caller gets an answer even when a store hangs; receivers of webhooks have a shorter limit of their own.
+  handlerTimeoutMs: 8_000,
+  socketIdleTimeoutMs: 35_000,
   keepAliveTimeoutMs: 65_000,
   checkEveryMs: 1_000,
   maxConnections: 10_000,

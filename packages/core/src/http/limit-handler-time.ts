@@ -1,8 +1,6 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import { tooSlow } from '../problem/core-problems.ts';
+import type { FastifyInstance, FastifyReply, preParsingHookHandler, preValidationHookHandler } from 'fastify';
+import { requestTimeout, tooSlow } from '../problem/core-problems.ts';
 
-/** A caller gets an answer even when a store hangs; receivers of webhooks have a shorter limit of their own. */
-const handlerTimeoutMs = 8_000;
 const sweepEveryMs = 250;
 
 /** Answers requests whose handlers take too long; what a handler does after that is not undone. */
@@ -12,7 +10,7 @@ export type HandlerTimeLimit = {
 };
 
 /** One timer for all requests: a timer and an abort signal for each cost as much as checking a cached key. */
-export const limitHandlerTime = (server: FastifyInstance): HandlerTimeLimit => {
+export const limitHandlerTime = (server: FastifyInstance, handlerTimeoutMs: number): HandlerTimeLimit => {
   // In the order in which they began.
   const running = new Map<FastifyReply, number>();
   const sweep = (): void => {
@@ -33,3 +31,19 @@ export const limitHandlerTime = (server: FastifyInstance): HandlerTimeLimit => {
     end: (response) => void running.delete(response),
   };
 };
+
+/** Hooks of a route that reads a body: how long its caller takes to send it has a limit of its own, `requestTimeoutMs`. */
+export const suspendWhileReading = (
+  timeLimit: HandlerTimeLimit,
+): { preParsing: preParsingHookHandler; preValidation: preValidationHookHandler } => ({
+  preParsing: (_request, response, payload, done) => {
+    timeLimit.end(response);
+    done(null, payload);
+  },
+  preValidation: (request, response, done) => {
+    // The caller has been told that the request did not arrive; it must not be acted on after all.
+    if (request.raw.socket.writableEnded) return done(requestTimeout());
+    timeLimit.begin(response);
+    done();
+  },
+});

@@ -6,7 +6,7 @@ import { withTraceOf } from '../telemetry/tracing.ts';
 import type { AccessPolicy } from './access-policy.ts';
 import type { Answer, Call, Edge } from './edge.ts';
 import { toJsonSchema } from './json-schema.ts';
-import type { HandlerTimeLimit } from './limit-handler-time.ts';
+import { suspendWhileReading, type HandlerTimeLimit } from './limit-handler-time.ts';
 import { refuseOtherCharsets, refuseUnexpected } from './refuse-unexpected.ts';
 import { requestInfo } from './request-info.ts';
 import { principalOf, stateOf } from './request-state.ts';
@@ -41,6 +41,8 @@ const isOpen = ({ access }: Route<unknown>): boolean => access === 'public' || a
 /** Paths that say how the process is, and must do so above all when it has too much to do. */
 const vitalPaths: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
 
+const isTimed = ({ rawBody, stream }: Route<unknown>): boolean => rawBody !== true && stream === undefined;
+
 const sheddingOf = (route: Route<unknown>): Shedding => {
   if (vitalPaths.has(route.path)) return 'never';
   return route.access === 'signature' ? 'late' : 'first';
@@ -66,13 +68,13 @@ export const admitTo = (route: Route<unknown>, { authorize, edge, serving, timeL
   const callers = callersOf(route);
   const shedding = sheddingOf(route);
   const isPublic = isOpen(route);
-  const isTimed = route.rawBody !== true && route.stream === undefined;
+  const timed = isTimed(route);
   return (request: FastifyRequest, response: FastifyReply, done: (error?: Error) => void): void => {
     const state = stateOf(request);
     state.route = route;
     const overload = serving.overload(shedding);
     if (overload !== undefined) return done(serving.shed(overload));
-    if (isTimed) timeLimit.begin(response);
+    if (timed) timeLimit.begin(response);
     if (isPublic) return done();
     const admit = (principal: Principal): void => {
       state.principal = principal;
@@ -94,6 +96,12 @@ export const admitTo = (route: Route<unknown>, { authorize, edge, serving, timeL
 export const registerRoute = (
   server: FastifyInstance,
   route: Route<unknown>,
+const bodyHooks = (route: Route<unknown>, { timeLimit }: Registration) => {
+  const { preParsing, preValidation } = suspendWhileReading(timeLimit);
+  const judge = route.input.body === undefined ? [] : [refuseOtherCharsets];
+  return isTimed(route) ? { preParsing: [...judge, preParsing], preValidation } : { preParsing: judge };
+};
+
   deps: unknown,
   registration: Registration,
 ): void => {
@@ -141,7 +149,7 @@ export const registerRoute = (
     exposeHeadRoute: route.method === 'GET',
     schema: route.contentType === undefined ? { response: responseSchemas(route) } : {},
     onRequest: admitTo(route, registration),
-    ...(route.input.body === undefined ? {} : { preParsing: refuseOtherCharsets }),
+    ...(route.method === 'GET' ? {} : bodyHooks(route, registration)),
     // What arrives after a body has been awaited runs in the connection's context: the trace has to begin here.
     handler: (request, response) => withTraceOf(request, handle, request, response),
   });
