@@ -159,7 +159,6 @@ const addRequestHooks = (
   timeLimit: HandlerTimeLimit,
   headers: Readonly<Record<string, string>>,
 ): void => {
-    noteEarlyAnswer(request.raw);
   const { edge = {} } = options;
   const end = (request: FastifyRequest, response: FastifyReply): void => {
     const state = stateOf(request);
@@ -167,6 +166,7 @@ const addRequestHooks = (
     state.ended = true;
     serving.requestsInFlight -= 1;
     timeLimit.end(response);
+    noteEarlyAnswer(request.raw);
     logRequest(options, request, response.statusCode, response.elapsedTime);
     edge.finished?.(request, response, state.principal);
   };

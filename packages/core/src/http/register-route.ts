@@ -38,10 +38,10 @@ const sendAnswer = (response: FastifyReply, answer: Answer): FastifyReply =>
 /** Whoever calls these may be a probe, a browser or a partner's system, with parameters of its own. */
 const isOpen = ({ access }: Route<unknown>): boolean => access === 'public' || access === 'signature';
 
+const isTimed = ({ rawBody, stream }: Route<unknown>): boolean => rawBody !== true && stream === undefined;
+
 /** Paths that say how the process is, and must do so above all when it has too much to do. */
 const vitalPaths: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
-
-const isTimed = ({ rawBody, stream }: Route<unknown>): boolean => rawBody !== true && stream === undefined;
 
 const sheddingOf = (route: Route<unknown>): Shedding => {
   if (vitalPaths.has(route.path)) return 'never';
@@ -92,16 +92,16 @@ export const admitTo = (route: Route<unknown>, { authorize, edge, serving, timeL
   };
 };
 
-/** Adds one route of a module to the server: access, validation, handler and serialisation, all from its data. */
-export const registerRoute = (
-  server: FastifyInstance,
-  route: Route<unknown>,
 const bodyHooks = (route: Route<unknown>, { timeLimit }: Registration) => {
   const { preParsing, preValidation } = suspendWhileReading(timeLimit);
   const judge = route.input.body === undefined ? [] : [refuseOtherCharsets];
   return isTimed(route) ? { preParsing: [...judge, preParsing], preValidation } : { preParsing: judge };
 };
 
+/** Adds one route of a module to the server: access, validation, handler and serialisation, all from its data. */
+export const registerRoute = (
+  server: FastifyInstance,
+  route: Route<unknown>,
   deps: unknown,
   registration: Registration,
 ): void => {
