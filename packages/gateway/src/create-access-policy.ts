@@ -27,7 +27,8 @@ const tooManyWrongKeys = defineProblem({
   remedy: 'Wait for the seconds given in `Retry-After`, then send the right key.',
 });
 
-const environmentNotAllowed = defineProblem({
+/** Also for WebSockets, whose requests are GETs that write. */
+export const environmentNotAllowed = defineProblem({
   code: 'auth.environment_not_allowed',
   status: 403,
   title: 'A test key cannot do this',

@@ -148,7 +148,7 @@ describe('a request to an upstream', () => {
       sub: hub.caller.kind === 'api_key' ? hub.caller.keyId : '',
       kind: 'api_key',
       company: companyId,
-      environment: 'test',
+      environment: 'live',
       scopes: ['reports:read', 'reports:write'],
     });
     expect(payload.exp! - payload.iat!).toBe(60);

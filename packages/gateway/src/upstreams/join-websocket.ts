@@ -2,6 +2,7 @@ import { pipeline, type Duplex } from 'node:stream';
 import { crossSiteRequest, originOfRequest } from '@impact-hub/accounts';
 import { coreProblems, type StreamCall } from '@impact-hub/core';
 import { clientResponseHeaders } from './response-headers.ts';
+import { environmentNotAllowed } from '../create-access-policy.ts';
 import type { Upstream } from './upstream.ts';
 
 /**
@@ -11,6 +12,7 @@ import type { Upstream } from './upstream.ts';
  */
 export const requireForWebSocket = ({ settings, publicUrl }: Upstream, { request, principal }: StreamCall): void => {
   const { write } = settings.scopes;
+  if (principal.kind === 'api_key' && principal.environment !== 'live') throw environmentNotAllowed();
   if (!write.every((scope) => principal.scopes.has(scope)))
     throw coreProblems.forbidden({ detail: `A WebSocket needs the scopes: ${write.join(', ')}.` });
   if (principal.kind === 'person' && originOfRequest(request.headers, publicUrl) !== 'same') throw crossSiteRequest();

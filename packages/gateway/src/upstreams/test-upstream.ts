@@ -10,6 +10,7 @@ import {
   createLogger,
   createMetrics,
   type Edge,
+  type Environment,
   type HttpLimits,
 } from '@impact-hub/core';
 import { controlledClock, keyPrincipal } from '@impact-hub/testkit';
@@ -36,7 +37,14 @@ const startService = async (listener: RequestListener) => {
   };
 };
 
-type Options = { edge?: Edge; lookUp?: LookUp; limits?: Partial<HttpLimits> };
+type Options = {
+  edge?: Edge;
+  lookUp?: LookUp;
+  limits?: Partial<HttpLimits>;
+  /** Of the key; live when left out. */
+  environment?: Environment;
+  random?(): number;
+};
 
 /** A listening hub with one service, called as a key with the scopes `reports:read` and `reports:write`. */
 const startHubWith = async (target: string, settings: Record<string, unknown> = {}, options: Options = {}) => {
@@ -60,12 +68,15 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
     signer,
     clock,
     metrics,
-    random: () => 0,
+    random: options.random ?? (() => 0),
     publicUrl: 'https://hub.test',
     ...(lookUp === undefined ? {} : { lookUp }),
   };
   const upstreams = createUpstreams(file, deps);
-  const caller = { ...keyPrincipal(companyId, ['reports:read', 'reports:write']) };
+  const caller = {
+    ...keyPrincipal(companyId, ['reports:read', 'reports:write']),
+    environment: options.environment ?? ('live' as const),
+  };
   const server = buildHttpServer({
     modules: [bindModule(upstreams.module, deps)],
     log,

@@ -13,9 +13,12 @@ const acceptOf = (key: string): string =>
   createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 
 /** A service that sends every byte back after a correct handshake. */
-const behindHubWithEcho = async (settings: Record<string, unknown> = { websocket: true }) => {
+const behindHubWithEcho = async (
+  settings: Record<string, unknown> = { websocket: true },
+  options: Parameters<typeof behindHub>[2] = {},
+) => {
   const opened: { request: IncomingMessage; socket: Duplex }[] = [];
-  const hub = await behindHub((_request, response) => response.end('plain'), settings);
+  const hub = await behindHub((_request, response) => response.end('plain'), settings, options);
   hub.service.server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
     opened.push({ request, socket });
     socket.on('error', () => undefined);
@@ -75,6 +78,14 @@ describe('a WebSocket', () => {
     const leading = opening('reports:read reports:write').replace('/live', '/../live');
     expect(await sendRaw(hub.port, leading)).toMatch(/^HTTP\/1\.1 400 /);
     expect(hub.opened).toEqual([]);
+  });
+
+  it('is refused to a test key, which only reads', async () => {
+    const hub = await behindHubWithEcho({ websocket: true }, { environment: 'test' });
+    const answer = await sendRaw(hub.port, opening('reports:read reports:write'));
+    expect(answer).toMatch(/^HTTP\/1\.1 403 .*auth\.environment_not_allowed/s);
+    expect(hub.opened).toEqual([]);
+    expect((await hub.ask('/api/reports/x')).status).toBe(200);
   });
 
   it('that the service refuses gets the service’s own answer, however long', async () => {
