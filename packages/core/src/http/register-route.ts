@@ -35,6 +35,9 @@ const asItIs = (body: unknown): string => body as string;
 const sendAnswer = (response: FastifyReply, answer: Answer): FastifyReply =>
   response.status(answer.status).headers(answer.headers).serializer(asItIs).send(answer.body);
 
+/** A request whose body, or turn, took longer has to prove again that its caller may still act (SCOPE: within 50 ms). */
+const admissionHoldsMs = 50;
+
 /** Whoever calls these may be a probe, a browser or a partner's system, with parameters of its own. */
 const isOpen = ({ access }: Route<unknown>): boolean => access === 'public' || access === 'signature';
 
@@ -78,6 +81,7 @@ export const admitTo = (route: Route<unknown>, { authorize, edge, serving, timeL
     if (isPublic) return done();
     const admit = (principal: Principal): void => {
       state.principal = principal;
+      state.admittedAtMs = performance.now();
       const limited = edge.limit?.(request, response, principal, route);
       if (limited instanceof Promise) void goOnAfter(limited, done, done);
       else done();
@@ -105,8 +109,9 @@ export const registerRoute = (
   deps: unknown,
   registration: Registration,
 ): void => {
-  const { edge } = registration;
-  const refusesUnknown = !isOpen(route);
+  const { authorize, edge } = registration;
+  const isGuarded = !isOpen(route);
+  const callers = callersOf(route);
   const defaultStatus = Math.min(...Object.keys(route.output).map(Number));
 
   const run = async ({ request, principal, input }: Call): Promise<Reply> => {
@@ -129,9 +134,12 @@ export const registerRoute = (
   };
 
   const handle = async (request: FastifyRequest, response: FastifyReply): Promise<unknown> => {
+    const state = stateOf(request);
+    if (isGuarded && performance.now() - state.admittedAtMs > admissionHoldsMs)
+      state.principal = await authorize(request, route.access, callers);
     refuseUnexpected(route, request);
     const sent = { params: request.params, query: request.query, body: request.body };
-    const input = validateInput(route.input, sent, refusesUnknown);
+    const input = validateInput(route.input, sent, isGuarded);
     if (route.rawBody === true) input.body = request.body ?? Buffer.alloc(0);
     const call: Call = { request, response, route, principal: principalOf(request), input };
     const around = edge.around?.(call);

@@ -6,6 +6,8 @@ import type { ProblemError } from '../problem/define-problem.ts';
 /** What the server notes about one request besides what Fastify knows. */
 export type RequestState = {
   principal: Principal;
+  /** When the access policy let it in, by the monotonic clock. */
+  admittedAtMs: number;
   /** Undefined for an address or method that no route has. */
   route: Route<unknown> | undefined;
   /** What the request was answered with, when it failed. */
@@ -28,6 +30,7 @@ export const reserveRequestState = (server: FastifyInstance): void => {
 export const stateOf = (request: FastifyRequest): RequestState =>
   ((request as WithState)[state] ??= {
     principal: anonymous,
+    admittedAtMs: 0,
     route: undefined,
     problem: undefined,
     log: undefined,
