@@ -2,20 +2,39 @@ import { traceHeaders } from '@impact-hub/core';
 import type { FastifyRequest } from 'fastify';
 import { endsHere } from './hop-headers.ts';
 
-/** What the hub itself reads or writes: credentials, and claims about the caller that only the hub may make. */
+/**
+ * What the hub itself reads or writes: credentials, and claims about the caller that only the hub may make. Besides,
+ * what some servers believe over the request itself: its method, path, host or sender would not be those admitted.
+ */
 const ownHeaders: ReadonlySet<string> = new Set([
   'authorization',
+  'client-ip',
   'expect',
-  'forwarded',
+  'fastly-client-ip',
+  'front-end-https',
   'host',
+  // Becomes HTTP_PROXY in the environment of CGI programs.
+  'proxy',
   'traceparent',
   'tracestate',
+  'true-client-ip',
   'via',
   'x-api-key',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-host',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-originating-ip',
   'x-real-ip',
+  'x-remote-addr',
+  'x-remote-ip',
   'x-request-id',
+  'x-scheme',
+  'x-url-scheme',
 ]);
-const ownPrefixes = ['x-hub-', 'x-forwarded-'];
+const ownPrefixes = ['x-hub-', 'x-forwarded', 'forwarded', 'x-original-', 'x-rewrite-', 'cf-connecting-'];
 
 /** Underscores, too: some servers read `X_Hub_Identity` as `X-Hub-Identity`. */
 const isOwn = (name: string): boolean =>
