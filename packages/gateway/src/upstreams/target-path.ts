@@ -1,8 +1,9 @@
 import { coreProblems } from '@impact-hub/core';
 import type { UpstreamSettings } from './upstream-settings.ts';
 
-/** The only things that can change where a path leads: encodings, other separators, dot segments, empty segments. */
-const needsALook = /[%\\;#]|\/\.|\/\//;
+/** All that can change where a path leads: encodings, other separators, dot segments, empty ones, what is cut off. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const needsALook = /[%\\;#\u0000-\u0020\u007f]|\/\.|\/\//;
 const separators = /[/\\]/;
 /** Servers differ in how often they decode; more than this no chain of them does. */
 const mostDecodings = 4;
@@ -22,8 +23,9 @@ const decodeFully = (path: string): string | undefined => {
   return undefined;
 };
 
-// `..;x` is a dot segment to servers that know path parameters (RFC 3986 §3.3).
-const isDotSegment = (segment: string): boolean => /^\.{1,2}(;|$)/.test(segment);
+// `..;x` is a dot segment to servers that know path parameters (RFC 3986 §3.3), `..?x` and `..#x` to those that decode
+// before they cut off query and fragment, `.. ` to those that trim.
+const isDotSegment = (segment: string): boolean => /^\s*\.{1,2}\s*([;?#]|$)/.test(segment);
 
 /** What is left of the path may mean another place to the upstream than to the hub. */
 const isAmbiguous = (path: string): boolean => {
@@ -54,9 +56,13 @@ export const targetPathOf = ({
     if (!path.startsWith(prefix) || (rest !== '' && !rest.startsWith('/'))) throw coreProblems.notFound();
     if (isAmbiguous(rest))
       throw coreProblems.requestInvalid({
-        detail: 'The path has dot segments, backslashes or empty segments that could lead elsewhere.',
+        detail:
+          'The path has dot segments, backslashes, empty segments or control characters that could lead elsewhere.',
         errors: [
-          { pointer: '/params/*', detail: 'Write the path without dot segments, backslashes or empty segments.' },
+          {
+            pointer: '/params/*',
+            detail: 'Write the path without dot segments, backslashes, empty segments or control characters.',
+          },
         ],
       });
     const whole = `${base}${kept}${rest}`;
