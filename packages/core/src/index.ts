@@ -34,7 +34,7 @@ export { buildOpenApi } from './http/openapi.ts';
 export { drainServer, trackConnections, type DrainTimes } from './http/drain-server.ts';
 export { defaultHttpLimits, type HttpLimits } from './http/http-limits.ts';
 export { integerInput } from './http/integer-input.ts';
-export { identify, principalOf } from './http/request-state.ts';
+export { identify, isServerFailure, principalOf } from './http/request-state.ts';
 export { pageHeaders } from './http/security-headers.ts';
 export { createServing, type Serving, type ServingLimits } from './http/serving.ts';
 export * from './lifecycle/leader-election.ts';

@@ -1,4 +1,4 @@
-import type { Clock, MetricsRegistry, Principal, Sql } from '@impact-hub/core';
+import { isServerFailure, type Clock, type MetricsRegistry, type Principal, type Sql } from '@impact-hub/core';
 import { otherNetwork } from './usage-batch.ts';
 import { createBatchWriter } from './batch-writer.ts';
 import type { AddressCount, Usage } from './usage-batch.ts';
@@ -61,11 +61,11 @@ const countCall = (usage: Usage, atMs: number, ip: string): void => {
   usage.address.calls += 1;
 };
 
-const countAnswer = (usage: Usage, status: number, userAgent: string | undefined): void => {
+const countAnswer = (usage: Usage, request: Asked, status: number): void => {
   usage.answers += 1;
-  usage.lastUserAgent = userAgent;
+  usage.lastUserAgent = request.headers['user-agent'];
   if (status < 400) return;
-  if (status >= 500) usage.serverErrors += 1;
+  if (isServerFailure(request, status)) usage.serverErrors += 1;
   else usage.clientErrors += 1;
   if (status === 429) usage.rateLimited += 1;
 };
@@ -124,7 +124,7 @@ export const createUsageRecorder = (options: {
       const usage = byPrincipal.get(principal);
       if (usage === undefined) return;
       touch(usage);
-      countAnswer(usage, response.statusCode, request.headers['user-agent']);
+      countAnswer(usage, request, response.statusCode);
     },
     flush,
     stop: async () => {

@@ -25,7 +25,7 @@ import { takeEmptyJson } from './refuse-unexpected.ts';
 import { registerRoute } from './register-route.ts';
 import { isStreamRoute, registerStreamRoutes } from './register-stream-route.ts';
 import { problemBody, problemMediaType, toProblem } from './render-problem.ts';
-import { reserveRequestState, stateOf } from './request-state.ts';
+import { isServerFailure, reserveRequestState, stateOf } from './request-state.ts';
 import { securityHeaders } from './security-headers.ts';
 import { createServing, type Serving } from './serving.ts';
 
@@ -69,7 +69,7 @@ const logRequest = (options: HttpServerOptions, request: FastifyRequest, status:
   const { principal, route: known, problem, log } = stateOf(request);
   const route = known?.path ?? request.routeOptions.url ?? 'unmatched';
   options.metrics.observe(request.method, route, status, durationMs);
-  const level = status >= 500 ? 'error' : 'info';
+  const level = isServerFailure(request, status) ? 'error' : 'info';
   if (!options.log.isLevelEnabled(level)) return;
   const traceId = traceIdOf(request);
   options.log[level]({

@@ -32,8 +32,13 @@ const jsonMediaType = 'application/json; charset=utf-8';
 /** Stands for serialisation that has been done; without one, a charset would be added to the content type. */
 const asItIs = (body: unknown): string => body as string;
 
-const sendAnswer = (response: FastifyReply, answer: Answer): FastifyReply =>
-  response.status(answer.status).headers(answer.headers).serializer(asItIs).send(answer.body);
+/** No body is not an empty one: a 304 that said so would deny the length of what it stands for (RFC 9110 §8.6). */
+const sendAnswer = (response: FastifyReply, { status, headers, body }: Answer): FastifyReply =>
+  response
+    .status(status)
+    .headers(headers)
+    .serializer(asItIs)
+    .send(body === '' ? undefined : body);
 
 /** A request whose body, or turn, took longer has to prove again that its caller may still act (SCOPE: within 50 ms). */
 const admissionHoldsMs = 50;
@@ -151,10 +156,11 @@ export const registerRoute = (
   };
 
   server.route({
-    method: route.method,
+    // Fastify's own HEAD routes say of an answer without a body that its length is 0.
+    method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: route.path,
     bodyLimit: route.bodyLimitBytes ?? defaultBodyLimitBytes,
-    exposeHeadRoute: route.method === 'GET',
+    exposeHeadRoute: false,
     schema: route.contentType === undefined ? { response: responseSchemas(route) } : {},
     onRequest: admitTo(route, registration),
     ...(route.method === 'GET' ? {} : bodyHooks(route, registration)),

@@ -47,3 +47,7 @@ export const identify = (request: FastifyRequest, principal: Principal): void =>
 
 /** The principal the access policy found for this request. */
 export const principalOf = (request: FastifyRequest): Principal => stateOf(request).principal;
+
+/** Whether an answer of this status is a failure of ours; a problem that the caller asked for is none. */
+export const isServerFailure = (request: object, status: number): boolean =>
+  status >= 500 && (request as WithState)[state]?.problem?.definition.isExpected !== true;

@@ -88,7 +88,8 @@ export const tooSlow = defineProblem({
   code: 'service.too_slow',
   status: 503,
   title: 'The answer took too long',
-  remedy: 'Read whether the change was made, then send the request again after the seconds given in `Retry-After`.',
+  remedy:
+    'If the request was a change, read whether it was made; then send it again after the seconds given in `Retry-After`.',
 });
 export const overloaded = defineProblem({
   code: 'service.overloaded',

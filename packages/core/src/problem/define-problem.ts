@@ -5,6 +5,8 @@ export type ProblemDefinition = {
   title: string;
   /** One sentence for docs/errors.md: what the caller should do next. */
   remedy: string;
+  /** A 5xx that the caller asked for: logged and counted as no failure of ours. */
+  isExpected?: true;
 };
 
 /** One offending field: an RFC 6901 pointer into `{body, query, params, headers}` and what is wrong with it. */

@@ -11,6 +11,8 @@ const notCached = defineProblem({
   status: 504,
   title: 'Not in the cache',
   remedy: 'Send the request without `Cache-Control: only-if-cached`.',
+  // What the header asks for (RFC 9111 §5.2.1.7).
+  isExpected: true,
 });
 
 type Flight = { since: Since; result: Promise<KeptAnswer | undefined> };
