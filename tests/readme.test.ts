@@ -51,3 +51,15 @@ test('the reading commands answer with the delivery, its audit event and a new k
   expect(answers[1]?.data?.length).toBeGreaterThan(0);
   expect(answers[2]?.key).toMatch(/^teei_live_/);
 });
+
+test('the commands for keys run as they stand, and a file they write holds the key alone', async () => {
+  const main = fileURLToPath(new URL('../apps/hub/src/main.ts', import.meta.url));
+  const commands = commandsUnder('Keys from the terminal')
+    .replaceAll('npm run -s hub --', `'${process.execPath}' '${main}'`)
+    .replaceAll('<key id>', '"$(cut -c 11-22 payroll.key)"')
+    // Nobody sits there to be asked.
+    .replace(' revoke ', ' revoke --yes ');
+  const output = await paste(`${commands}\nstat -c %a *.key || stat -f %Lp *.key\ncat *.key`);
+  expect(output).toMatch(/Payroll +live +active/);
+  expect(output).toMatch(/was revoked 20.+\n600\n600\n(?:teei_live_[0-9A-Za-z]{61}\n){2}$/);
+});

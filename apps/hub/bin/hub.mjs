@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npx hub …`: hands over to the bootstrap, which brings Node 24 and the dependencies.
+// `hub …` where this package is installed: hands over to the bootstrap, which brings Node 24 and the dependencies.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
