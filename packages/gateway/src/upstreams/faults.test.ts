@@ -81,6 +81,12 @@ describe('retries', () => {
     expect(await hub.metrics.metrics()).toContain('upstream_requests_total{upstream="reports",outcome="retried"} 2');
   });
 
+  it('are not spent on answers that are no HTTP', async () => {
+    const hub = await hubTo(await startTcp('SSH-2.0-hello\r\n', 'end'));
+    expect(await problemOf(await hub.ask('/api/reports/x'))).toEqual([502, 'upstreams.bad_answer', null]);
+    expect(await hub.metrics.metrics()).toContain('upstream_requests_total{upstream="reports",outcome="retried"} 0');
+  });
+
   it('never send a change twice', async () => {
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
       let seen = 0;
@@ -150,50 +156,6 @@ describe('an upstream that breaks off', () => {
       const hub = await hubTo(await startTcp(text, 'end'), { retries: 0 });
       expect(await problemOf(await hub.ask('/api/reports/x'))).toEqual([502, 'upstreams.bad_answer', null]);
     }
-  });
-});
-
-describe('a slow upstream', () => {
-  it('is a 504 when its answer does not begin in time', async () => {
-    const hub = await behindHub(() => undefined, { timeoutMs: 100, retries: 0 });
-    expect(await problemOf(await hub.ask('/api/reports/x'))).toEqual([504, 'upstreams.timeout', '5']);
-    expect(await problemOf(await hub.ask('/api/reports/x', { method: 'POST', body: 'x' }))).toEqual([
-      504,
-      'upstreams.timeout',
-      '5',
-    ]);
-    expect(hub.breakers.list()).toMatchObject([{ failures: 2 }]);
-  });
-
-  it('ends with the connection when its body stops coming', async () => {
-    const hub = await behindHub((_request, response) => void response.write('half'), {
-      idleTimeoutMs: 100,
-      retries: 0,
-    });
-    const answer = await hub.ask('/api/reports/x');
-    await expect(answer.text()).rejects.toThrow('terminated');
-  });
-
-  it('may be silent for longer than the hub lets its other connections be', async () => {
-    const limits = { socketIdleTimeoutMs: 100 };
-    const hub = await behindHub(
-      (_request, response) => void setTimeout(() => response.end('late'), 400),
-      { timeoutMs: 1_000 },
-      { limits },
-    );
-    expect(await (await hub.ask('/api/reports/x')).text()).toBe('late');
-    expect(await (await hub.ask('/api/reports/x')).text()).toBe('late');
-  });
-
-  it('takes only so many requests at once', async () => {
-    const waiting: (() => void)[] = [];
-    const hub = await behindHub((_request, response) => void waiting.push(() => response.end()), { maxConcurrent: 2 });
-    const first = [hub.ask('/api/reports/x'), hub.ask('/api/reports/x')];
-    await vi.waitFor(() => expect(waiting).toHaveLength(2));
-    expect(await problemOf(await hub.ask('/api/reports/x'))).toEqual([503, 'upstreams.busy', '1']);
-    waiting.forEach((finish) => finish());
-    expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200]);
-    expect(await hub.metrics.metrics()).toContain('upstream_requests_in_flight{upstream="reports"} 0');
   });
 });
 

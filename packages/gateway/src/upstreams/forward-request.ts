@@ -9,13 +9,18 @@ import {
   type ProblemError,
   type StreamCall,
 } from '@impact-hub/core';
-import type { Dispatcher } from 'undici';
+import { errors, type Dispatcher } from 'undici';
 import { BodyTooLargeError, bodySource, ClientGoneError, hasBody } from './body-source.ts';
 import { joinWebSocket, requireForWebSocket } from './join-websocket.ts';
 import { upstreamRequestHeaders } from './request-headers.ts';
 import { clientResponseHeaders } from './response-headers.ts';
 import { retryDelayMs } from './retry-budget.ts';
-import { problemOfBusyUpstream, problemOfFailure, problemOfOpenCircuit } from './upstream-problems.ts';
+import {
+  isConnectionError,
+  problemOfBusyUpstream,
+  problemOfFailure,
+  problemOfOpenCircuit,
+} from './upstream-problems.ts';
 import type { Upstream, UpstreamTotals } from './upstream.ts';
 
 type Headers = Record<string, string | string[] | undefined>;
@@ -45,6 +50,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   #permit: Permit | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #retries = 0;
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #deadline: NodeJS.Timeout | undefined;
   /** This attempt's answer is dropped; the next attempt is on its way. */
   #isAbandoned = false;
   #isClientGone = false;
@@ -82,6 +89,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#upstream.budget.onRequest();
     this.#raw.once('close', this.#onClientClose);
     this.#beAsPatientWithTheClient();
+    // With a body, the time begins with its last byte: undici counts it, and nothing is repeated.
+    if (this.#dispatched.body === null) this.#beginDeadline(this.#upstream.settings.timeoutMs);
     this.#attempt();
   }
 
@@ -92,6 +101,18 @@ class Exchange implements Dispatcher.DispatchHandler {
     const silenceMs = Math.max(timeoutMs, idleTimeoutMs) + graceMs;
     if (socket.timeout !== undefined && socket.timeout !== 0 && socket.timeout < silenceMs)
       socket.setTimeout(silenceMs);
+  }
+
+  /** One for all attempts, their connections and the pauses between them. */
+  #beginDeadline(timeoutMs: number): void {
+    this.#deadlineMs = performance.now() + timeoutMs;
+    this.#deadline = setTimeout(() => {
+      if (this.#isClientGone) return this.#abort();
+      const error = new errors.HeadersTimeoutError();
+      this.#report('failure');
+      this.#answer('failed', problemOfFailure(error, this.#upstream.settings.name));
+      this.#controller?.abort(error);
+    }, timeoutMs);
   }
 
   #attempt(): void {
@@ -112,6 +133,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #finish(outcome: keyof UpstreamTotals): void {
+    clearTimeout(this.#deadline);
     this.#isOver = true;
     this.#upstream.inFlight -= 1;
     this.#upstream.totals[outcome] += 1;
@@ -120,19 +142,23 @@ class Exchange implements Dispatcher.DispatchHandler {
   /** Whether the failed attempt is repeated; decided before the client has seen anything of it. */
   #tryAgain(): boolean {
     const { settings, budget, breaker, random, totals } = this.#upstream;
-    if (!this.#mayRetry || this.#retries >= settings.retries || !budget.take()) return false;
+    const delayMs = retryDelayMs(this.#retries, random);
+    const isInTime = performance.now() + delayMs < this.#deadlineMs;
+    if (!this.#mayRetry || this.#retries >= settings.retries || !isInTime || !budget.take()) return false;
     try {
       this.#permit = breaker.permit();
     } catch {
       return false;
     }
     totals.retried += 1;
-    setTimeout(() => this.#again(), retryDelayMs(this.#retries, random));
+    this.#controller = undefined;
+    setTimeout(() => this.#again(), delayMs);
     this.#retries += 1;
     return true;
   }
 
   #again(): void {
+    if (this.#isOver) return;
     if (!this.#isClientGone) return this.#attempt();
     this.#report('cancel');
     this.#finish('aborted');
@@ -140,10 +166,11 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#isClientGone) controller.abort(new ClientGoneError());
+    if (this.#isClientGone || this.#isOver) controller.abort(new ClientGoneError());
   }
 
   onRequestUpgrade(_controller: Dispatcher.DispatchController, _status: number, headers: Headers, other: Duplex): void {
+    clearTimeout(this.#deadline);
     this.#report('success');
     this.#raw.removeListener('close', this.#onClientClose);
     this.#call.request.raw.socket.once('close', () => this.#finish('answered'));
@@ -159,6 +186,7 @@ class Exchange implements Dispatcher.DispatchHandler {
         return controller.abort(new Error('the answer is not used'));
       }
     }
+    clearTimeout(this.#deadline);
     const { response } = this.#call;
     this.#status = status;
     this.#remaining = Number(headers['content-length'] ?? Number.NaN);
@@ -189,7 +217,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       return this.#answer('refused', bodyTooLarge(this.#upstream));
     }
     this.#report('failure');
-    if (this.#status === 0 && this.#tryAgain()) return;
+    if (this.#status === 0 && isConnectionError(error) && this.#tryAgain()) return;
     this.#answer('failed', problemOfFailure(error, this.#upstream.settings.name));
   }
 

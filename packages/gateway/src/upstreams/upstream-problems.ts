@@ -61,6 +61,12 @@ const codeOf = (error: Error): string => {
   return typeof code === 'string' ? code : '';
 };
 
+const brokeOff = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'UND_ERR_SOCKET']);
+
+/** Whether the connection failed, not the service: the same request may succeed over another one. */
+export const isConnectionError = (error: Error): boolean =>
+  neverConnected.has(codeOf(error)) || brokeOff.has(codeOf(error));
+
 /** What the client is told when the upstream gave no answer to pass on; the reason itself is only logged. */
 export const problemOfFailure = (error: Error, upstream: string): ProblemError => {
   const options = { cause: error, context: { upstream } };

@@ -31,7 +31,7 @@ const upstreamSchema = z.strictObject({
   /** Whether the prefix is taken off before the path goes to the target. */
   stripPrefix: z.boolean().default(true),
   allowPrivateAddresses: z.boolean().default(false),
-  /** Milliseconds until the answer begins. */
+  /** Milliseconds until the answer begins, all attempts together. */
   timeoutMs: z.int().min(10).max(300_000).default(30_000),
   /** Milliseconds without a byte of the answer's body. */
   idleTimeoutMs: z.int().min(10).max(3_600_000).default(60_000),
