@@ -5,7 +5,7 @@ import { keepWithinMaker, type MakerBounds } from './keep-within-maker.ts';
 import { digestApiKey, generateApiKey, type RandomBytes } from './key-format.ts';
 import { environmentNotAllowed, scopeNotHeld } from './problems.ts';
 import { insertApiKey, publishApiKeyChange } from './repository.ts';
-import type { ApiKeyView, CreateApiKeyInput } from './schema.ts';
+import { defaultRateLimitPerMinute, type ApiKeyView, type CreateApiKeyInput } from './schema.ts';
 import type { ApiKeyRow } from './tables.ts';
 
 /**
@@ -47,8 +47,8 @@ export const refuseLiveFromTest = (principal: Principal, environment: ApiKeyRow[
 
 /**
  * Makes a key for the transaction's company. The key itself is returned this once and never stored.
- * @throws ProblemError `request.invalid` for an unknown scope, an expiry in the past or addresses beyond the maker's,
- *   `api_keys.scope_not_held`
+ * @throws ProblemError `request.invalid` for an unknown scope, an expiry in the past, addresses or a rate limit beyond
+ *   the maker's, `api_keys.scope_not_held`
  */
 export const createApiKey = async (
   tx: Tx,
@@ -73,6 +73,7 @@ export const createApiKey = async (
     id: newId(),
     companyId: tx.companyId,
     keyId,
+    rateLimitPerMinute: input.rateLimitPerMinute ?? defaultRateLimitPerMinute,
     expiresAt: input.expiresAt ?? null,
     enabled: true,
     createdBy: `${maker.actor.kind}:${maker.actor.id}`,
@@ -93,7 +94,7 @@ export const createApiKey = async (
       name: input.name,
       environment: input.environment,
       scopes: input.scopes,
-      rateLimitPerMinute: input.rateLimitPerMinute,
+      rateLimitPerMinute: row.rateLimitPerMinute,
       expiresAt: row.expiresAt?.toISOString() ?? null,
       allowedIps: input.allowedIps,
     },

@@ -11,7 +11,7 @@ export const patchBody = z
   .strictObject({
     name: name.optional(),
     enabled: z.boolean().optional().describe('A disabled key is refused until it is enabled again.'),
-    rateLimitPerMinute: rateLimitPerMinute.removeDefault().optional().describe('Requests per minute.'),
+    rateLimitPerMinute: rateLimitPerMinute.describe('Requests per minute.'),
     expiresAt: expiresAt.unwrap().nullable().optional().describe('The key stops working at this time; null: never.'),
     allowedIps: allowedIps.removeDefault().optional().describe('Replaces the whole list; empty means everywhere.'),
     reason,

@@ -3,8 +3,8 @@ import type { KeyMaker } from './create-api-key.ts';
 import { beyondOwnAccess } from './problems.ts';
 import type { ApiKeyRow } from './tables.ts';
 
-/** What a key can be used for: by what it may do, how long, and from where. */
-type Reach = Pick<ApiKeyRow, 'scopes' | 'expiresAt' | 'allowedIps'>;
+/** What a key can be used for: by what it may do, how much, how long, and from where. */
+type Reach = Pick<ApiKeyRow, 'scopes' | 'expiresAt' | 'allowedIps' | 'rateLimitPerMinute'>;
 
 /** Whether `later` is after `earlier`; null is never reached. */
 const endsLater = (later: Date | null, earlier: Date | null): boolean =>
@@ -16,16 +16,18 @@ const addressesWithin = (inner: readonly string[], outer: readonly string[]): bo
 
 type Usable = Reach & Pick<ApiKeyRow, 'enabled'>;
 
-/** Whether a change lets a key be used when or from where it could not be used before. */
+/** Whether a change lets a key be used when, from where or as much as it could not be used before. */
 export const widens = (from: Usable, to: Usable): boolean =>
   (to.enabled && !from.enabled) ||
   endsLater(to.expiresAt, from.expiresAt) ||
+  to.rateLimitPerMinute > from.rateLimitPerMinute ||
   !addressesWithin(to.allowedIps, from.allowedIps);
 
 /**
- * Nobody gives out more than they have, by whatever way: who gets a new secret of a key, or lets it work again, longer
- * or from more addresses, must hold all its scopes. A key doing so must also last as long itself, and be usable from
- * all those addresses. Restricting, retiring and revoking are open to every administrator.
+ * Nobody gives out more than they have, by whatever way: who gets a new secret of a key, or lets it work again, longer,
+ * more often or from more addresses, must hold all its scopes. A key doing so must also last as long itself, be usable
+ * from all those addresses, and send as much per minute. Restricting, retiring and revoking are open to every
+ * administrator.
  * @throws ProblemError `api_keys.beyond_own_access` saying what is missing
  */
 export const refuseBeyondMaker = (maker: KeyMaker, reach: Reach): void => {
@@ -35,5 +37,7 @@ export const refuseBeyondMaker = (maker: KeyMaker, reach: Reach): void => {
   if (bounds && endsLater(reach.expiresAt, bounds.expiresAt)) reasons.push('It would outlast the key in use.');
   if (bounds && !addressesWithin(reach.allowedIps, bounds.allowedIps))
     reasons.push('It would be usable from addresses that the key in use is not.');
+  if (bounds && reach.rateLimitPerMinute > bounds.rateLimitPerMinute)
+    reasons.push('It would send more per minute than the key in use.');
   if (reasons.length > 0) throw beyondOwnAccess({ detail: reasons.join(' ') });
 };

@@ -28,6 +28,8 @@ const environment = z.enum(['live', 'test']);
 const scope = z.string().regex(/^[a-z_]+(?::[a-z_]+)?$/, 'Must be a scope such as `deliveries:read`.');
 const apiKeyStatuses = ['active', 'disabled', 'expired', 'revoked'] as const;
 
+export const defaultRateLimitPerMinute = 60;
+
 export const createBody = z.strictObject({
   name: line(100).describe('What the key is for.'),
   environment,
@@ -36,7 +38,12 @@ export const createBody = z.strictObject({
     .min(1, 'Give at least one scope.')
     .max(100)
     .transform((scopes) => [...new Set(scopes)].sort()),
-  rateLimitPerMinute: z.int().min(1).max(10_000_000).default(60).describe('Requests per minute; default 60.'),
+  rateLimitPerMinute: z
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .optional()
+    .describe(`Requests per minute; default ${defaultRateLimitPerMinute}, or that of the key making it if lower.`),
   expiresAt: timestampInput.optional().describe('The key stops working at this time; left out, it never does.'),
   allowedIps: z
     .array(
