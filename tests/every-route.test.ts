@@ -117,6 +117,22 @@ describe('the route table', () => {
     );
     expect(described.sort()).toEqual(routes.map(nameOf).sort());
   });
+
+  test('is described with every answer that follows from its data', async () => {
+    const { paths } = (await hub.call('GET', '/openapi.json')).json<{
+      paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
+    }>();
+    for (const route of routes) {
+      const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
+      const described = Object.keys(paths[path]?.[route.method.toLowerCase()]?.responses ?? {});
+      const expected = [
+        ...(isGuarded(route) ? ['401', '403', '429'] : []),
+        ...(route.input.params === undefined ? [] : ['404']),
+        ...(route.cache === undefined ? [] : ['304']),
+      ];
+      expect(described, nameOf(route)).toEqual(expect.arrayContaining(expected));
+    }
+  });
 });
 
 describe.each(routes.filter(isGuarded).map((route) => [nameOf(route), route] as const))('%s', (_name, route) => {

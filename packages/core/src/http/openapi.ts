@@ -1,11 +1,8 @@
 import type { z } from 'zod';
 import type { BoundModule } from '../module/define-module.ts';
-import { idempotencyOf, type Route } from '../module/define-route.ts';
-import { listProblems } from '../problem/define-problem.ts';
+import type { Route } from '../module/define-route.ts';
 import { toJsonSchema } from './json-schema.ts';
-import { problemMediaType } from './render-problem.ts';
-
-type Json = Record<string, unknown>;
+import { describeResponses, headerParameters, responseComponents, type Json } from './openapi-responses.ts';
 
 const security = ({ access, onlyFor }: Route<unknown>): Json[] => {
   if (access === 'public' || access === 'signature') return [];
@@ -27,40 +24,12 @@ const parameters = (place: 'path' | 'query', schema: z.ZodType | undefined): Jso
   }));
 };
 
-const success = (route: Route<unknown>): Json =>
-  Object.fromEntries(
-    Object.entries(route.output).map(([status, schema]) => [
-      status,
-      {
-        description: 'Success',
-        ...(Number(status) === 204
-          ? {}
-          : {
-              content: {
-                [route.contentType ?? 'application/json']: { schema: toJsonSchema(schema, 'output', 'draft-2020-12') },
-              },
-            }),
-      },
-    ]),
-  );
-
 const requestBody = (route: Route<unknown>): Json => {
   if (route.rawBody === true)
     return { requestBody: { required: true, content: { '*/*': { schema: { type: 'string', format: 'binary' } } } } };
   if (route.input.body === undefined) return {};
   const schema = toJsonSchema(route.input.body, 'input', 'draft-2020-12');
   return { requestBody: { required: true, content: { 'application/json': { schema } } } };
-};
-
-const isRepeatable = (route: Route<unknown>): boolean => ['company', 'system'].includes(idempotencyOf(route));
-
-const idempotencyKey: Json = { $ref: '#/components/parameters/IdempotencyKey' };
-const idempotencyProblems = {
-  409: {
-    $ref: '#/components/responses/Problem',
-    description: 'In conflict, or with this `Idempotency-Key` in flight: then send it again after `Retry-After`',
-  },
-  422: { $ref: '#/components/responses/Problem', description: 'The `Idempotency-Key` belongs to another request' },
 };
 
 const operation = (name: string, route: Route<unknown>): Json => ({
@@ -71,46 +40,17 @@ const operation = (name: string, route: Route<unknown>): Json => ({
   parameters: [
     ...parameters('path', route.input.params),
     ...parameters('query', route.input.query),
-    ...(isRepeatable(route) ? [idempotencyKey] : []),
+    ...headerParameters(route),
   ],
   ...requestBody(route),
-  responses: {
-    ...success(route),
-    ...(isRepeatable(route) ? idempotencyProblems : {}),
-    default: { $ref: '#/components/responses/Problem' },
-  },
+  responses: describeResponses(route),
   security: security(route),
 });
 
-const problemResponse = (): Json => ({
-  description: 'RFC 9457 problem',
-  content: {
-    [problemMediaType]: {
-      schema: {
-        type: 'object',
-        required: ['type', 'title', 'status', 'code', 'remedy', 'requestId'],
-        properties: {
-          type: { type: 'string', format: 'uri-reference' },
-          title: { type: 'string' },
-          status: { type: 'integer' },
-          detail: { type: 'string' },
-          instance: { type: 'string' },
-          code: { type: 'string', enum: listProblems().map((problem) => problem.code) },
-          remedy: { type: 'string' },
-          requestId: { type: 'string' },
-          errors: {
-            type: 'array',
-            items: {
-              type: 'object',
-              required: ['pointer', 'detail'],
-              properties: { pointer: { type: 'string' }, detail: { type: 'string' } },
-            },
-          },
-        },
-      },
-    },
-  },
-});
+const introduction =
+  'Impact Hub takes in what partners report, keeps each company’s data apart, and gives it out through one API. Send' +
+  ' a key as `X-API-Key` or `Authorization: Bearer`. Every error is an RFC 9457 problem whose `code` is stable and whose' +
+  ' `remedy` says what to do; [all of them](/docs/problems). Changes may be repeated safely with an `Idempotency-Key`.';
 
 /** The OpenAPI 3.1 description of all routes of the modules. */
 export const buildOpenApi = (modules: readonly BoundModule[], info: { version: string; serverUrl: string }): Json => {
@@ -122,24 +62,22 @@ export const buildOpenApi = (modules: readonly BoundModule[], info: { version: s
     }
   return {
     openapi: '3.1.0',
-    info: { title: 'Impact Hub', version: info.version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    info: {
+      title: 'Impact Hub',
+      version: info.version,
+      description: introduction,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
     servers: [{ url: info.serverUrl }],
-    tags: modules.filter(({ module }) => module.routes.length > 0).map(({ module }) => ({ name: module.name })),
+    tags: modules
+      .filter(({ module }) => module.routes.length > 0)
+      .map(({ module }) => ({
+        name: module.name,
+        ...(module.description === undefined ? {} : { description: module.description }),
+      })),
     paths,
     components: {
-      parameters: {
-        IdempotencyKey: {
-          name: 'Idempotency-Key',
-          in: 'header',
-          required: false,
-          description:
-            'Any value of 1 to 255 visible ASCII characters, new for each change you mean to make, best a UUID. For 24' +
-            ' hours the same request with the same key is answered as the first time, with `X-Idempotency-Replayed:' +
-            ' true` and `X-Original-Timestamp`, and changes nothing more.',
-          schema: { type: 'string', minLength: 1, maxLength: 255 },
-        },
-      },
-      responses: { Problem: problemResponse() },
+      ...responseComponents(),
       securitySchemes: {
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'teei_{live|test}_…' },

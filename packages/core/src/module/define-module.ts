@@ -19,6 +19,8 @@ export type Schedule<D> = {
 /** A domain as data: everything it offers to the process that composes it. */
 export type Module<D = never> = {
   name: string;
+  /** One sentence on its routes, for the API docs. */
+  description?: string;
   routes: readonly Route<D>[];
   jobs: readonly Job<never, D>[];
   /** Scopes this domain introduces, each with one sentence for the person who grants it. */
