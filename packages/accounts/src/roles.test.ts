@@ -20,6 +20,7 @@ const key = (scopes: readonly string[]) =>
   ({
     kind: 'api_key',
     keyId: 'k',
+    secretId: 's',
     companyId,
     environment: 'live',
     scopes: new Set(scopes),

@@ -18,13 +18,14 @@ type Call = { principal: CompanyPrincipal; deps: ApiKeysDeps; request: RequestIn
 
 /** Runs a change of one key in a transaction of the caller's company. */
 const changing = <T>(
-  { principal, deps, request }: Call,
+  call: Call,
   keyId: string,
   change: (tx: Tx, by: KeyMaker, target: KeyTarget) => Promise<T>,
 ): Promise<T> => {
+  const { principal, deps } = call;
   const mayChange: KeyTarget['mayChange'] = ({ environment }) => refuseLiveFromTest(principal, environment);
   return deps.db.company(principal.companyId, async (tx) =>
-    change(tx, await makerOf(tx, principal, request), { keyId, mayChange }),
+    change(tx, await makerOf(tx, call, keyId), { keyId, mayChange }),
   );
 };
 
@@ -34,8 +35,8 @@ const change = defineRoute({
   operationId: 'changeApiKey',
   summary: 'Rename, limit, disable or enable an API key',
   description:
-    'Fields left out stay as they are. Enabling a key, letting it last longer or be used from more addresses needs' +
-    ' all of its scopes; a key doing that must itself last as long and be usable from there.',
+    'Fields left out stay as they are. Enabling a key, letting it last longer, send more or be used from more addresses' +
+    ' needs all of its scopes; a key doing that must itself last as long, send as much and be usable from there.',
   access,
   environments,
   input: { params: keyParams, body: patchBody },

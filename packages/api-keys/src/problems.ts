@@ -43,8 +43,8 @@ export const beyondOwnAccess = defineProblem({
   status: 403,
   title: 'You cannot open up a key that reaches further than you',
   remedy:
-    'Ask somebody who holds all scopes of the key; a key in use must also last as long as it, and be allowed from the' +
-    ' same addresses.',
+    'Ask somebody who holds all scopes of the key; a key in use must also last as long as it, be allowed from the same' +
+    ' addresses, send as much per minute, and come with its current secret.',
 });
 export const tooManyLeakReports = defineProblem({
   code: 'api_keys.too_many_leak_reports',

@@ -37,9 +37,13 @@ export const findApiKey = async (tx: Tx, keyId: string): Promise<ApiKeyWithUsage
   return row;
 };
 
-/** The same, locked until the transaction ends. */
-export const lockApiKey = async (tx: Tx, keyId: string): Promise<ApiKeyRow | undefined> => {
-  const [row] = await tx.orm.select().from(apiKey).where(eq(apiKey.keyId, keyId)).for('update');
+/** The same, locked until the transaction ends: against every change, or with `share` against those of others. */
+export const lockApiKey = async (
+  tx: Tx,
+  keyId: string,
+  strength: 'update' | 'share' = 'update',
+): Promise<ApiKeyRow | undefined> => {
+  const [row] = await tx.orm.select().from(apiKey).where(eq(apiKey.keyId, keyId)).for(strength);
   return row;
 };
 

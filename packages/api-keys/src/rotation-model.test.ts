@@ -12,6 +12,7 @@ afterAll(() => hub.close());
 type Command =
   | { do: 'rotate'; overlapSeconds: number; overlapFrom: 'now' | 'first_use'; force: boolean }
   | { do: 'use'; back: number }
+  | { do: 'manage'; back: number }
   | { do: 'enable'; enabled: boolean }
   | { do: 'expire'; inSeconds: number | null }
   | { do: 'advance'; seconds: number }
@@ -56,6 +57,13 @@ const step = (model: Model, command: Command): number => {
         earlier.endsAt = Math.min(earlier.endsAt, model.endsAt, now + used.waitingOverlap);
       return 200;
     }
+    case 'manage': {
+      const index = secrets.length - 1 - (command.back % secrets.length);
+      if (!accepts(model, index)) return 401;
+      const newest = secrets.at(-1);
+      const waits = newest !== undefined && newest.waitingOverlap !== null && newest.usedAt === null;
+      return index === secrets.length - 1 || waits ? 200 : 403;
+    }
     case 'rotate': {
       if (model.revoked || now >= model.endsAt || (old.length > 0 && !command.force)) return 409;
       for (const secret of old) secret.endsAt = now;
@@ -81,6 +89,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('use'), back: fc.nat(2) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('manage'), back: fc.nat(2) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('advance'), seconds }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('enable'), enabled: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('expire'), inSeconds: fc.constantFrom(null, 30, 3_600) }) },
@@ -93,6 +102,8 @@ const startReal = async () => {
   const made = await hub.make();
   const path = `/admin/api-keys/${made.keyId}`;
   const keys = [made.key];
+  const caller = { ...(await hub.principalOf(made.keyId)), scopes: new Set(['admin']) };
+  const secretIds = [caller.secretId];
   const verify = async (index: number): Promise<boolean> => {
     const { verifier } = startTestVerifier(hub.database.db, { clock: hub.clock });
     const result = await verifier.verify(keys[index] ?? '', '192.0.2.1');
@@ -102,7 +113,10 @@ const startReal = async () => {
   };
   const status = async (method: 'POST' | 'PATCH' | 'DELETE', action: string, body?: object): Promise<number> => {
     const answer = await hub.send(hub.admin, method, `${path}${action}`, body);
-    if (answer.body.key !== undefined) keys.push(answer.body.key);
+    if (answer.body.key !== undefined) {
+      keys.push(answer.body.key);
+      secretIds.push((await hub.principalOf(made.keyId)).secretId);
+    }
     return answer.status;
   };
   const run = async (wanted: Command): Promise<number> => {
@@ -112,6 +126,11 @@ const startReal = async () => {
         return 200;
       case 'use':
         return (await verify(keys.length - 1 - (wanted.back % keys.length))) ? 200 : 401;
+      case 'manage': {
+        // As a request that was let in before whatever happened to its key.
+        const secretId = secretIds[keys.length - 1 - (wanted.back % keys.length)] ?? '';
+        return (await hub.send({ ...caller, secretId }, 'PATCH', path, { name: 'Key' })).status;
+      }
       case 'enable':
         return status('PATCH', '', { enabled: wanted.enabled });
       case 'expire': {

@@ -18,19 +18,34 @@ let database: TestDatabase;
 let server: ReturnType<typeof buildHttpServer>;
 let caller: CompanyPrincipal;
 
+/** Callers have one secret each, known by their name. */
+const secretIdOf = (keyId: string, companyId: string): string =>
+  `${Buffer.from(keyId).toString('hex').slice(0, 8)}-${companyId.slice(9)}`;
+
 const callerOf = (
   companyId: string,
   scopes = Object.keys(testCatalogue),
   environment: 'live' | 'test' = 'live',
   keyId = 'callercaller',
-) => ({ kind: 'api_key', keyId, companyId, environment, scopes: new Set(scopes), rateLimitPerMinute: 60 }) as const;
+) =>
+  ({
+    kind: 'api_key',
+    keyId,
+    secretId: secretIdOf(keyId, companyId),
+    companyId,
+    environment,
+    scopes: new Set(scopes),
+    rateLimitPerMinute: 60,
+  }) as const;
 
 const insertCaller = (keyId: string, companyId: string, allowedIps: string[] = [], expiresAt: Date | null = null) =>
   database.owner`
-    insert into api_key (id, company_id, key_id, name, environment, scopes, allowed_ips, expires_at, created_by,
+    with caller as (insert into api_key (id, company_id, key_id, name, environment, scopes, allowed_ips, expires_at, created_by,
                          created_at, updated_at)
     values (gen_random_uuid(), ${companyId}, ${keyId}, 'Caller', 'live', '{}', ${allowedIps}::text[], ${expiresAt},
-            'system:test', now() - interval '1 day', now())`;
+            'system:test', now() - interval '1 day', now()) returning id)
+    insert into api_key_secret (id, api_key_id, company_id, key_sha256, created_at)
+    select ${secretIdOf(keyId, companyId)}, id, ${companyId}, sha256(${Buffer.from(keyId + companyId)}), now() from caller`;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -200,7 +215,8 @@ describe('keys of another company', () => {
   it('are answered exactly like absent ones', async () => {
     const { keyId } = (await create()).body;
     const own = caller;
-    caller = callerOf(await insertCompany(database.owner));
+    caller = callerOf(await insertCompany(database.owner), undefined, 'live', 'foreigncalle');
+    await insertCaller(caller.keyId, caller.companyId);
     for (const [method, suffix] of [
       ['GET', ''],
       ['DELETE', ''],

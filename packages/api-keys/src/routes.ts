@@ -33,17 +33,19 @@ const create = defineRoute({
   summary: 'Make an API key',
   description:
     'The answer is the only place where the key itself ever appears. Nobody can grant a scope they lack.' +
-    ' A key made by a key ends no later than that one, and `allowedIps` has to lie within that of its maker.',
+    ' A key made by a key ends no later than that one; `allowedIps` and `rateLimitPerMinute` have to lie within those' +
+    ' of its maker.',
   access,
   // A test key can make test keys only: `refuseLiveFromTest`.
   environments: ['live', 'test'],
   input: { body: createBody },
   output: { 201: createdApiKeyView },
-  handler: async ({ input, principal, deps, request }) => {
+  handler: async (call) => {
+    const { input, principal, deps } = call;
     refuseLiveFromTest(principal, input.body.environment);
-    return deps.db.company(principal.companyId, async (tx) => {
-      return createApiKey(tx, deps, await makerOf(tx, principal, request), input.body);
-    });
+    return deps.db.company(principal.companyId, async (tx) =>
+      createApiKey(tx, deps, await makerOf(tx, call), input.body),
+    );
   },
 });
 
@@ -95,14 +97,15 @@ const revoke = defineRoute({
   environments: ['live', 'test'],
   input: { params: keyParams, body: revokeBody },
   output: { 200: apiKeyView },
-  handler: async ({ input, principal, deps, request }) => {
+  handler: async (call) => {
+    const { input, principal, deps } = call;
     const target = {
       keyId: input.params.keyId,
       reason: input.body?.reason,
       mayChange: (key: { environment: 'live' | 'test' }) => refuseLiveFromTest(principal, key.environment),
     };
     const view = await deps.db.company(principal.companyId, async (tx) =>
-      revokeApiKey(tx, deps, await makerOf(tx, principal, request), target),
+      revokeApiKey(tx, deps, await makerOf(tx, call, target.keyId), target),
     );
     return reply(200, view);
   },

@@ -11,6 +11,10 @@ export const earlierOf = (a: Date | null, b: Date | null): Date | null => {
 export const isLive = (secret: Pick<ApiKeySecretRow, 'expiresAt'>, now: Date): boolean =>
   secret.expiresAt === null || secret.expiresAt > now;
 
+/** Whether the older secrets stay good until this one is used. */
+export const awaitsFirstUse = (secret: Pick<ApiKeySecretRow, 'overlapSeconds' | 'firstUsedAt'>): boolean =>
+  secret.overlapSeconds !== null && secret.firstUsedAt === null;
+
 /** Old secrets that are still good. @param secrets newest first */
 export const liveOldSecrets = (secrets: readonly ApiKeySecretRow[], now: Date): ApiKeySecretRow[] =>
   secrets.slice(1).filter((secret) => isLive(secret, now));
@@ -27,7 +31,7 @@ export const secretViewsOf = (
     const stateOf = (): SecretView['state'] => {
       if (!isLive({ expiresAt }, now)) return 'ended';
       if (index > 0) return 'old';
-      return oldIsLive && secret.overlapSeconds !== null && secret.firstUsedAt === null ? 'waiting' : 'current';
+      return oldIsLive && awaitsFirstUse(secret) ? 'waiting' : 'current';
     };
     const { id, createdAt, firstUsedAt, lastUsedAt, callCount, leakReportedAt } = secret;
     return { id, createdAt, firstUsedAt, lastUsedAt, calls: callCount, expiresAt, leakReportedAt, state: stateOf() };

@@ -52,13 +52,19 @@ export const startKeyRoutes = async (policy: LeakedKeyPolicy = 'revoke') => {
     const wanted = { name: 'Key', environment: 'live', scopes: ['data:read'], ...overrides };
     return (await send(admin, 'POST', '/admin/api-keys', wanted)).body;
   };
+  /** A key as a caller that comes with its newest secret. */
+  const principalOf = async (keyId: string, environment: 'live' | 'test' = 'live') => {
+    const [secret] = await owner<{ id: string }[]>`
+      select s.id from api_key_secret s join api_key k on k.id = s.api_key_id where k.key_id = ${keyId}
+      order by s.generation desc`;
+    const secretId = secret?.id ?? '';
+    return { kind: 'api_key', keyId, secretId, companyId, environment, rateLimitPerMinute: 60 } as const;
+  };
   /** A key as a caller, with the bounds that its row gives it. */
   const keyCaller = async (overrides: { environment?: 'live' | 'test' } & Record<string, unknown> = {}) => {
     const scopes = ['admin', 'data:read'];
     const { keyId } = await make({ scopes, ...overrides });
-    const { environment = 'live' } = overrides;
-    const caller = { kind: 'api_key', keyId, companyId, environment, rateLimitPerMinute: 60 } as const;
-    return { ...caller, scopes: new Set(scopes) };
+    return { ...(await principalOf(keyId, overrides.environment)), scopes: new Set(scopes) };
   };
   /** Everything stored about keys, to show that nothing was written. */
   const stored = async () =>
@@ -90,6 +96,7 @@ export const startKeyRoutes = async (policy: LeakedKeyPolicy = 'revoke') => {
     admin,
     send,
     make,
+    principalOf,
     keyCaller,
     stored,
     events,

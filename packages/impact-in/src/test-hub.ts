@@ -32,6 +32,7 @@ export type TestHub = Awaited<ReturnType<typeof createTestHub>>;
 const authorize: AccessPolicy = (request): CompanyPrincipal => ({
   kind: 'api_key',
   keyId: 'testkey00000',
+  secretId: '0192f000-0000-7000-8000-000000000001',
   companyId: String(request.headers['x-test-company']),
   environment: 'live',
   scopes: new Set(['deliveries:read', 'endpoints:read', 'endpoints:manage']),

@@ -15,6 +15,7 @@ const callerHeader = 'x-test-caller';
 export const keyPrincipal = (companyId: string, scopes: readonly string[]): CompanyPrincipal => ({
   kind: 'api_key',
   keyId: newId().replaceAll('-', '').slice(-12),
+  secretId: newId(),
   companyId,
   environment: 'test',
   scopes: new Set(scopes),

@@ -56,7 +56,8 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   companyId = await insertCompany(database.owner);
-  admin = { ...keyPrincipal(companyId, ['admin']), environment: 'live' } as CompanyPrincipal;
+  const [personId, sessionId, scopes] = [newId(), newId(), new Set(['admin'])];
+  admin = { kind: 'person', personId, sessionId, companyId, scopes, email: 'a@example.org', role: 'company_admin' };
   clock.setMs(start.getTime());
 });
 afterAll(async () => {

@@ -46,6 +46,7 @@ const startRecorder = (options: { sql?: Sql; clock?: typeof systemClock; onError
 const newPrincipal = (): ApiKeyPrincipal => ({
   kind: 'api_key',
   keyId: 'x'.repeat(12),
+  secretId: 's',
   companyId,
   environment: 'live',
   scopes: new Set(),

@@ -1,7 +1,7 @@
-import { actorOf } from '@impact-hub/audit';
 import { routeDefiner } from '@impact-hub/core';
 import { refuseLiveFromTest } from '../create-api-key.ts';
 import type { ApiKeysDeps } from '../deps.ts';
+import { makerOf } from '../request-maker.ts';
 import { apiKeyView, keyParams } from '../schema.ts';
 import { dismissAnomaly } from './dismiss-anomaly.ts';
 import { readHygiene } from './read-hygiene.ts';
@@ -43,13 +43,14 @@ const dismiss = defineRoute({
   environments: ['live', 'test'],
   input: { params: keyParams },
   output: { 200: apiKeyView },
-  handler: ({ input, principal, deps, request }) => {
+  handler: (call) => {
+    const { input, principal, deps } = call;
     const target = {
       keyId: input.params.keyId,
       mayChange: (key: { environment: 'live' | 'test' }) => refuseLiveFromTest(principal, key.environment),
     };
-    return deps.db.company(principal.companyId, (tx) =>
-      dismissAnomaly(tx, deps, { actor: actorOf(principal), request }, target),
+    return deps.db.company(principal.companyId, async (tx) =>
+      dismissAnomaly(tx, deps, await makerOf(tx, call), target),
     );
   },
 });

@@ -37,13 +37,14 @@ const maxCachedKeys = 10_000;
 const maxCachedRefusals = 10_000;
 const refusalTtlMs = 10_000;
 
-const acceptedOf = (key: StoredKey): AcceptedKey =>
+const acceptedOf = (key: StoredKey, secret: StoredSecret): AcceptedKey =>
   Object.freeze({
     valid: true,
     apiKeyId: key.id,
     principal: Object.freeze({
       kind: 'api_key',
       keyId: key.keyId,
+      secretId: secret.id,
       companyId: key.companyId,
       environment: key.environment,
       scopes: new Set(key.scopes),
@@ -90,7 +91,7 @@ export const createKeyDecisions = (deps: {
       refused.set(digest, keyIdOf(presented), { valid: false, reason: judged });
       return refuse(judged);
     }
-    const accepted = acceptedOf(judged.key);
+    const accepted = acceptedOf(judged.key, judged.secret);
     const { id: apiKeyId, companyId, keyId, allowedIps } = judged.key;
     const entry: Known = {
       accepted,

@@ -13,6 +13,7 @@ import { problemAnswer, type Answer, type Edge } from './edge.ts';
 const caller: CompanyPrincipal = {
   kind: 'api_key',
   keyId: 'testkey00000',
+  secretId: '0192f000-0000-7000-8000-000000000001',
   companyId: '0192f000-0000-7000-8000-000000000000',
   environment: 'live',
   scopes: new Set(),

@@ -7,6 +7,8 @@ export type ApiKeyPrincipal = {
   kind: 'api_key';
   /** The 12-character public key id. */
   keyId: string;
+  /** Which secret of the key was presented. */
+  secretId: string;
   companyId: string;
   environment: 'live' | 'test';
   scopes: ReadonlySet<string>;

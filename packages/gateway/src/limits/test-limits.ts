@@ -8,6 +8,7 @@ export const limitedKey = (companyId: string, rateLimitPerMinute: number, keyId 
   ({
     kind: 'api_key',
     keyId,
+    secretId: newId(),
     companyId,
     environment: 'live',
     scopes: new Set<string>(),
