@@ -19,6 +19,8 @@ const send = (line: string, headers: readonly string[], body?: string): Promise<
 const host = 'Host: hub.test';
 const apiKey = (): string => `X-API-Key: ${key}`;
 const json = 'Content-Type: application/json';
+/** Takes no body; of an endpoint that does not exist. */
+const bodyless = `/api/v1/impact-in/endpoints/${crypto.randomUUID()}/pause`;
 
 describe('a request that can be read in two ways is refused, and the answer names the place', () => {
   test.each<[string, () => Promise<RawAnswer>, number, string, string[]]>([
@@ -129,12 +131,7 @@ describe('a request that can be read in two ways is refused, and the answer name
     ],
     [
       'a body where none is known',
-      () =>
-        send(
-          'POST /api/v1/auth/sessions/revoke-others HTTP/1.1',
-          [host, apiKey(), json, 'Content-Length: 7'],
-          '{"a":1}',
-        ),
+      () => send(`POST ${bodyless} HTTP/1.1`, [host, apiKey(), json, 'Content-Length: 7'], '{"a":1}'),
       400,
       'request.invalid',
       ['/body/a'],
@@ -172,6 +169,34 @@ describe('a request that can be read in two ways is refused, and the answer name
       'auth.unauthenticated',
       [],
     ],
+    [
+      'an id that cannot be decoded',
+      () => send('GET /admin/api-keys/%ZZ HTTP/1.1', [host, apiKey()]),
+      400,
+      'request.invalid',
+      ['/params'],
+    ],
+    [
+      'an id of 201 characters',
+      () => send(`GET /admin/api-keys/${'a'.repeat(201)} HTTP/1.1`, [host, apiKey()]),
+      400,
+      'request.invalid',
+      ['/params'],
+    ],
+    [
+      'a path that cannot be decoded, where there is nothing',
+      () => send('GET /absent/%E0%A4%A HTTP/1.1', [host, apiKey()]),
+      400,
+      'request.invalid',
+      ['/params'],
+    ],
+    [
+      'an expectation that nobody knows',
+      () => send('GET /health HTTP/1.1', [host, 'Expect: magic']),
+      417,
+      'request.expectation_failed',
+      [],
+    ],
     ['TRACE', () => send('TRACE /health HTTP/1.1', [host]), 405, 'request.method_not_allowed', []],
   ])('%s', async (_what, ask, status, code, pointers) => {
     const answer = await ask();
@@ -187,6 +212,13 @@ describe('what is well-formed but unusual is answered', () => {
     expect((await send('GET http://other.test/health HTTP/1.1', [host])).status).toBe(200);
     const absent = await send('GET http://other.test/absent?x=1 HTTP/1.1', [host]);
     expect(JSON.parse(absent.text)).toMatchObject({ status: 404, instance: '/absent' });
+  });
+
+  test('a body that says it is not encoded, and the expectation that clients do send', async () => {
+    const headers = [host, json, 'Content-Encoding: Identity', 'Expect: 100-continue', 'Content-Length: 2'];
+    const answer = await send('POST /api/v1/auth/sign-in HTTP/1.1', headers, '{}');
+    expect(answer.head).toMatch(/^http\/1\.1 100 continue/);
+    expect(answer.text).toMatch(/^HTTP\/1\.1 4(?!15)/);
   });
 
   test('HEAD has the headers of GET and no body', async () => {
@@ -208,7 +240,7 @@ describe('what is well-formed but unusual is answered', () => {
 
   test('an announced JSON body that is empty, where none is needed', async () => {
     const headers = [host, apiKey(), json, 'Content-Length: 0'];
-    expect((await send('POST /api/v1/auth/sessions/revoke-others HTTP/1.1', headers)).status).not.toBe(400);
+    expect((await send(`POST ${bodyless} HTTP/1.1`, headers)).status).toBe(404);
   });
 
   test('UTF-8 by name', async () => {
@@ -221,7 +253,15 @@ describe('what is well-formed but unusual is answered', () => {
     expect((await send('GET /health HTTP/1.1', [host, 'X-Request-Id: order-12345.a_b'])).head).toContain(
       'x-request-id: order-12345.a_b',
     );
-    for (const id of ['short', 'x'.repeat(65), 'with space in it', '<script>alert()'])
+    for (const id of [
+      key.slice(0, 64),
+      key.slice(10),
+      `a-${key.slice(22, 65)}`,
+      'short',
+      'x'.repeat(65),
+      'with space in it',
+      '<script>alert()',
+    ])
       expect((await send('GET /health HTTP/1.1', [host, `X-Request-Id: ${id}`])).head).toMatch(
         /x-request-id: [\da-f-]{36}\r\n/,
       );

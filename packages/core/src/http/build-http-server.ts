@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Server, ServerResponse } from 'node:http';
 import fastify, {
   type FastifyHttpOptions,
@@ -21,10 +20,11 @@ import { refuseOtherMethods } from './refuse-other-methods.ts';
 import { defaultHttpLimits, type HttpLimits } from './http-limits.ts';
 import { limitHandlerTime, type HandlerTimeLimit } from './limit-handler-time.ts';
 import { judgeHead } from './refuse-ambiguous-headers.ts';
-import { takeEmptyJson } from './refuse-unexpected.ts';
+import { takeJson } from './refuse-unexpected.ts';
 import { registerRoute } from './register-route.ts';
 import { isStreamRoute, registerStreamRoutes } from './register-stream-route.ts';
-import { problemBody, problemMediaType, toProblem } from './render-problem.ts';
+import { maxPathPartLength, problemBody, problemMediaType, toProblem } from './render-problem.ts';
+import { requestIdOf } from './request-id.ts';
 import { isServerFailure, reserveRequestState, stateOf } from './request-state.ts';
 import { securityHeaders } from './security-headers.ts';
 import { createServing, type Serving } from './serving.ts';
@@ -45,9 +45,6 @@ export type HttpServerOptions = {
   /** Addresses or ranges of proxies whose `X-Forwarded-For` is believed; none by default. */
   trustProxy?: readonly string[];
 };
-
-/** A client's own request id is kept when it is harmless, so that both sides can find the same line. */
-const acceptableRequestId = /^[\w.-]{8,64}$/;
 
 const schemeAndHost = /^[a-z]+:\/\/[^/?]*/i;
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0]?.replace(schemeAndHost, '') || '/';
@@ -110,13 +107,9 @@ const serverOptions = (
   const limits = { ...defaultHttpLimits, ...options.limits };
   return {
     logger: false,
-    genReqId: (raw) => {
-      const given = raw.headers['x-request-id'];
-      // Drawn in batches by Node, and unlike the ids of rows in no need of an order.
-      return typeof given === 'string' && acceptableRequestId.test(given) ? given : randomUUID();
-    },
+    genReqId: requestIdOf,
     trustProxy: options.trustProxy === undefined || options.trustProxy.length === 0 ? false : [...options.trustProxy],
-    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
+    routerOptions: { maxParamLength: maxPathPartLength, ignoreTrailingSlash: true },
     // A missing Host is refused by `judgeHead`, with a problem.
     http: {
       requireHostHeader: false,
@@ -201,10 +194,12 @@ export const buildHttpServer = (options: HttpServerOptions): FastifyInstance => 
   server.server.maxConnections = options.limits?.maxConnections ?? defaultHttpLimits.maxConnections;
   reserveRequestState(server);
   acceptUpgrades(server);
+  // An expectation that nobody can meet is refused by `judgeHead`, with a problem.
+  server.server.on('checkExpectation', server.routing);
   addRequestHooks(server, options, serving, timeLimit, headers);
   addErrorRendering(server);
   server.removeContentTypeParser('text/plain');
-  takeEmptyJson(server);
+  takeJson(server);
 
   const served = options.modules.flatMap(({ module, deps }) => module.routes.map((route) => ({ route, deps })));
   const all = served.filter(({ route }) => !isStreamRoute(route));

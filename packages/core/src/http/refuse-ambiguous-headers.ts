@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { headersTooLarge, requestInvalid, uriTooLong } from '../problem/core-problems.ts';
+import { expectationFailed, headersTooLarge, requestInvalid, uriTooLong } from '../problem/core-problems.ts';
 import type { ProblemError } from '../problem/define-problem.ts';
 
 /** Longest accepted address in bytes: what RFC 9110 §4.1 asks every server to support. */
@@ -20,14 +20,22 @@ const singular = new Map(
 const hostBit = 1;
 const lengths = new Set([...singular.keys()].map((name) => name.length));
 
+/** What Node itself answers with 100; HTTP/1.0 knows no expectations. */
+const knownExpectation = /(?:^|\W)100-continue(?:$|\W)/i;
+
 const invalidHeader = (name: string, detail: string): ProblemError =>
   requestInvalid({ detail: `${name}: ${detail}`, errors: [{ pointer: `/headers/${name}`, detail }] });
 
 /** What is wrong with a request's head that Node's parser lets through; undefined when nothing is. */
 export const judgeHead = (raw: IncomingMessage): ProblemError | undefined => {
-  const { url = '', rawHeaders } = raw;
+  const {
+    url = '',
+    rawHeaders,
+    headers: { expect },
+  } = raw;
   if (url.length > maxUrlBytes) return uriTooLong();
   if (rawHeaders.length > 2 * maxHeaders) return headersTooLarge();
+  if (expect !== undefined && raw.httpVersionMinor === 1 && !knownExpectation.test(expect)) return expectationFailed();
   let seen = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;

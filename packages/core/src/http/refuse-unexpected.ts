@@ -1,6 +1,8 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest, preParsingHookHandler } from 'fastify';
 import type { Route } from '../module/define-route.ts';
-import { requestInvalid, unsupportedMediaType } from '../problem/core-problems.ts';
+import { requestBodyUnreadable, requestInvalid, unsupportedMediaType } from '../problem/core-problems.ts';
+import type { ProblemError } from '../problem/define-problem.ts';
 import { stateOf } from './request-state.ts';
 
 const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i;
@@ -27,11 +29,33 @@ export const refuseUnexpected = (route: Route<unknown>, { headers }: FastifyRequ
   throw requestInvalid({ detail, errors: [{ pointer: '/body', detail }] });
 };
 
-/** Clients that always say `application/json` may do so without a body, where none is expected. */
-export const takeEmptyJson = (server: FastifyInstance): void => {
+const refuseEncoding = (): ProblemError => {
+  const detail = 'Send the body as it is, without `Content-Encoding`.';
+  return unsupportedMediaType({
+    detail,
+    errors: [{ pointer: '/headers/content-encoding', detail }],
+    headers: { 'accept-encoding': 'identity' },
+  });
+};
+
+const refuseNonUtf8 = (): ProblemError => {
+  const detail = 'Is not valid UTF-8.';
+  return requestBodyUnreadable({ detail: `The body: ${detail}`, errors: [{ pointer: '/body', detail }] });
+};
+
+/**
+ * Reads JSON as Fastify does, except: bytes that are no UTF-8 are refused rather than replaced, which would make
+ * different bodies the same; so is a compressed body; and clients that always say `application/json` may do so without
+ * a body, where none is expected.
+ */
+export const takeJson = (server: FastifyInstance): void => {
   const parse = server.getDefaultJsonParser('error', 'error');
-  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '' && stateOf(request).route?.input.body === undefined) done(null, undefined);
-    else void parse(request, body as string, done);
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const bytes = body as Buffer;
+    const encoding = request.headers['content-encoding'];
+    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') done(refuseEncoding());
+    else if (!isUtf8(bytes)) done(refuseNonUtf8());
+    else if (bytes.length === 0 && stateOf(request).route?.input.body === undefined) done(null, undefined);
+    else void parse(request, bytes.toString(), done);
   });
 };

@@ -11,6 +11,8 @@ import {
 import { ProblemError, type FieldError } from '../problem/define-problem.ts';
 
 export const problemMediaType = 'application/problem+json';
+/** Longest value of a parameter in a path, in characters; ids have 36 at most. */
+export const maxPathPartLength = 200;
 
 export type ProblemBody = {
   type: string;
@@ -28,6 +30,12 @@ export type ProblemBody = {
 const isFastifyError = (error: unknown): error is FastifyError =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('FST_');
 
+/** Paths that the router gives up on, before any route is found. */
+const pathErrors = new Map([
+  ['FST_ERR_BAD_URL', 'The path cannot be decoded; percent-encode it as UTF-8.'],
+  ['FST_ERR_MAX_PARAM_LENGTH', `A part of the path has more than ${maxPathPartLength} characters.`],
+]);
+
 const inBody = (detail: string): FieldError[] => [{ pointer: '/body', detail }];
 
 /** Turns whatever was thrown into a problem; everything unknown becomes a 500 that says nothing. */
@@ -35,6 +43,9 @@ export const toProblem = (error: unknown): ProblemError => {
   if (error instanceof ProblemError) return error;
   if (isDatabaseUnavailable(error)) return databaseUnavailable({ headers: { 'retry-after': '2' }, cause: error });
   if (isFastifyError(error)) {
+    const inPath = pathErrors.get(error.code);
+    if (inPath !== undefined)
+      return requestInvalid({ detail: inPath, errors: [{ pointer: '/params', detail: inPath }], cause: error });
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
       return bodyTooLarge({ errors: inBody('Is too large.'), cause: error });
     if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')

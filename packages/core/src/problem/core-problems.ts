@@ -18,6 +18,12 @@ export const requestMalformed = defineProblem({
   title: 'The request is not valid HTTP',
   remedy: 'Use an HTTP client; characters that a header may not hold are the usual cause.',
 });
+export const expectationFailed = defineProblem({
+  code: 'request.expectation_failed',
+  status: 417,
+  title: 'The expectation cannot be met',
+  remedy: 'Leave the `Expect` header out or send `100-continue`.',
+});
 export const headersTooLarge = defineProblem({
   code: 'request.headers_too_large',
   status: 431,
