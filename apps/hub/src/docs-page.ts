@@ -42,6 +42,8 @@ export const registerDocsPage = async (server: FastifyInstance): Promise<void> =
         pageTitle: 'Impact Hub API',
         withDefaultFonts: false,
         telemetry: false,
+        showDeveloperTools: 'never',
+        hideClientButton: true,
         agent: { disabled: true },
         mcp: { disabled: true },
       },

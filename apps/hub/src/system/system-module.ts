@@ -12,7 +12,7 @@ import {
   type MetricsRegistry,
   type Serving,
 } from '@impact-hub/core';
-import { renderProblemsPage } from './problems-page.ts';
+import { problemsPagePolicy, renderProblemsPage } from './problems-page.ts';
 import { runReadinessChecks } from './readiness.ts';
 
 export type SystemDeps = {
@@ -129,7 +129,7 @@ const problemsPage = defineRoute({
   handler: () =>
     reply(200, renderProblemsPage(), {
       ...pageHeaders,
-      'content-security-policy': "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      'content-security-policy': problemsPagePolicy,
     }),
 });
 
