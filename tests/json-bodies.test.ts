@@ -58,3 +58,12 @@ test('a compressed body is refused, and the answer says what is taken', async ()
     });
   }
 });
+
+test('the limit of metadata counts bytes', async () => {
+  const metadata = (letter: string) =>
+    Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((n) => [n, letter.repeat(500)]));
+  const body = (letter: string) =>
+    Buffer.from(JSON.stringify({ name: 'k', environment: 'live', scopes: ['data:read'], metadata: metadata(letter) }));
+  expect((await make(body('u'))).status).toBe(201);
+  expect(await make(body('ü'))).toMatchObject({ status: 400, errors: [{ pointer: '/body/metadata' }] });
+});

@@ -1,20 +1,12 @@
-import { pageQuery } from '@impact-hub/core';
+import { apiKeyInText, holdsApiKey, lineInput, pageQuery } from '@impact-hub/core';
 import { z } from 'zod';
 import { roles } from './roles.ts';
-
-const controlCharacter = /\p{Cc}/u;
-const line = (maxLength: number) =>
-  z
-    .string()
-    .trim()
-    .min(1, 'Must not be empty.')
-    .max(maxLength, `Must have at most ${maxLength} characters.`)
-    .refine((value) => value.isWellFormed() && !controlCharacter.test(value), 'Must not contain control characters.');
 
 const email = z
   .string()
   .trim()
   .max(254, 'Must have at most 254 characters.')
+  .refine((text) => !holdsApiKey(text), apiKeyInText)
   .pipe(z.email('Must be an e-mail address.'))
   .transform((text) => text.toLowerCase());
 /** NIST SP 800-63B-4 §3.1.1: length is what counts; the upper bound keeps hashing cheap. */
@@ -39,13 +31,13 @@ export const sessionParams = z.strictObject({ sessionId: z.uuid('Must be the id 
 export const personParams = z.strictObject({ personId: z.uuid('Must be the id of a person.') });
 export const invitationParams = z.strictObject({ invitationId: z.uuid('Must be the id of an invitation.') });
 export const releaseAddressBody = z.strictObject({ email });
-export const inviteBody = z.strictObject({ email, name: line(200), role });
+export const inviteBody = z.strictObject({ email, name: lineInput(200), role });
 export const changePersonBody = z
   .strictObject({ role: role.optional(), disabled: z.boolean().optional() })
   .refine((change) => change.role !== undefined || change.disabled !== undefined, 'Give `role`, `disabled` or both.');
 export const createCompanyBody = z.strictObject({
-  name: line(200),
-  administrator: z.strictObject({ email, name: line(200) }),
+  name: lineInput(200),
+  administrator: z.strictObject({ email, name: lineInput(200) }),
 });
 export const listPeopleQuery = z.strictObject(pageQuery);
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { holdsApiKey } from '@impact-hub/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeBase62, randomBase62 } from './base62.ts';
@@ -22,6 +23,8 @@ describe('key format', () => {
       fc.property(keys, ({ key, keyId, environment }) => {
         expect(key).toHaveLength(apiKeyLength);
         expect(apiKeyPattern.exec(`text ${key} text`)?.[2]).toBe(keyId);
+        expect(holdsApiKey(`text:${key}.`)).toBe(true);
+        expect(holdsApiKey(`teei_${environment}_${keyId}`)).toBe(false);
         expect(inspectApiKey(key)).toBe('well_formed');
         expect(keyIdOf(key)).toBe(keyId);
         expect(environmentOf(key)).toBe(environment);

@@ -1,25 +1,14 @@
-import { isIpRange, pageQuery, timestampInput } from '@impact-hub/core';
+import { isIpRange, keepable, lineInput, pageQuery, timestampInput } from '@impact-hub/core';
 import { z } from 'zod';
-
-const controlCharacter = /\p{Cc}/u;
-/** Postgres stores neither NUL nor half a surrogate pair. */
-const isStorable = (value: string): boolean => value.isWellFormed() && !controlCharacter.test(value);
-const line = (maxLength: number) =>
-  z
-    .string()
-    .trim()
-    .min(1, 'Must not be empty.')
-    .max(maxLength, `Must have at most ${maxLength} characters.`)
-    .refine(isStorable, 'Must not contain control characters.');
 
 const metadataLimitBytes = 4_096;
 const metadata = z
-  .record(
-    z.string().min(1).max(64).refine(isStorable, 'Must not contain control characters.'),
-    z.union([z.string().max(500).refine(isStorable, 'Must not contain control characters.'), z.number(), z.boolean()]),
-  )
+  .record(keepable(z.string().min(1).max(64)), z.union([keepable(z.string().max(500)), z.number(), z.boolean()]), {
+    // Zod itself says that a key is invalid, which means another kind of key here.
+    error: (issue) => (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined),
+  })
   .refine(
-    (value) => JSON.stringify(value).length <= metadataLimitBytes,
+    (value) => Buffer.byteLength(JSON.stringify(value)) <= metadataLimitBytes,
     `Must not exceed ${metadataLimitBytes} bytes.`,
   );
 
@@ -31,7 +20,7 @@ const apiKeyStatuses = ['active', 'disabled', 'expired', 'revoked'] as const;
 export const defaultRateLimitPerMinute = 60;
 
 export const createBody = z.strictObject({
-  name: line(100).describe('What the key is for.'),
+  name: lineInput(100).describe('What the key is for.'),
   environment,
   scopes: z
     .array(scope)
@@ -59,7 +48,7 @@ export const createBody = z.strictObject({
 });
 
 export const keyParams = z.strictObject({ keyId: keyIdParam });
-export const revokeBody = z.strictObject({ reason: line(500).optional() }).optional();
+export const revokeBody = z.strictObject({ reason: lineInput(500).optional() }).optional();
 export const listQuery = z.strictObject({
   ...pageQuery,
   environment: environment.optional(),

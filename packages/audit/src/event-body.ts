@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { AuditEvent } from './audit-event.ts';
+import { redactString } from './redact-sensitive.ts';
 import { toJsonValue, type JsonValue } from './to-json-value.ts';
 
 /** The evidence of one event, as it is hashed. Fields that do not apply are absent. */
@@ -30,7 +31,7 @@ const requestOf = (request: NonNullable<AuditEvent['request']>): NonNullable<Eve
   ip: request.ip.toWellFormed(),
   ...(request.userAgent === undefined
     ? {}
-    : { userAgent: request.userAgent.slice(0, maxUserAgentLength).toWellFormed() }),
+    : { userAgent: redactString(request.userAgent).slice(0, maxUserAgentLength).toWellFormed() }),
 });
 
 const idsOf = <T extends Record<string, string>>(value: T): T =>

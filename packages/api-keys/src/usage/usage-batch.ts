@@ -1,4 +1,4 @@
-import { networkOfIp } from '@impact-hub/core';
+import { networkOfIp, redactText } from '@impact-hub/core';
 
 /** Stands for all networks beyond those that are kept apart. */
 export const otherNetwork = 'other';
@@ -49,11 +49,11 @@ export type Batch = {
 
 const longestUserAgent = 300;
 
-/** What Postgres can store of a header: no control characters, no half surrogate pair at the cut. */
+/** What is kept of a header: no key, before it could be cut in two; no control character or half surrogate pair. */
 const storableUserAgent = (userAgent: string | undefined): string | null =>
   userAgent === undefined
     ? null
-    : userAgent
+    : redactText(userAgent)
         .slice(0, longestUserAgent)
         .replaceAll(/\p{Cc}/gu, ' ')
         .toWellFormed();

@@ -63,3 +63,11 @@ test('a line without secrets is written as it is', () => {
 test('ordinary text passes unchanged', () => {
   expect(redactText('https://example.org:8443/path?x=1')).toBe('https://example.org:8443/path?x=1');
 });
+
+test('a key is found whatever stands around it, and without its end', () => {
+  const [key, secret] = [`teei_test_Ab3dEf6hIj9k${'s'.repeat(49)}`, 's'.repeat(16)];
+  for (const text of [key, `x${key}`, `${key}y`, `key=${key}&a=b`, `"${key}"`, key.slice(0, 65), `${key} ${key}`]) {
+    expect(redactText(text)).not.toContain(secret);
+    expect(redactText(text)).toContain('teei_test_Ab3dEf6hIj9k…');
+  }
+});

@@ -60,13 +60,22 @@ const redactItems = (items: readonly unknown[], depth: number): readonly unknown
   return items.map((item) => (isPlain(item) ? redactFields(item, depth + 1) : item));
 };
 
-/** A presented API key anywhere in a text, a connection URL's password, a webhook secret. */
+/**
+ * An API key anywhere in a text, also one without its end: the checksum can be calculated, and what is missing of the
+ * secret may stand elsewhere. The public id alone is none.
+ */
+const apiKey = /teei_(live|test)_([0-9A-Za-z]{12})[0-9A-Za-z]{16,}/;
+
+/** An API key, a connection URL's password, a webhook secret. None takes longer than in proportion to the text. */
 const secretPatterns: readonly [RegExp, string][] = [
-  [/teei_(live|test)_([0-9A-Za-z]{12})[0-9A-Za-z]{49}/g, 'teei_$1_$2…'],
-  [/(\w+:\/\/[^:/\s]*):[^@/\s]+@/g, '$1:…@'],
+  [new RegExp(apiKey, 'g'), 'teei_$1_$2…'],
+  [/(:\/\/[^:/\s]*):[^@/\s]+@/g, '$1:…@'],
   [/whsec_[0-9A-Za-z+/=_-]{16,}/g, 'whsec_…'],
 ];
 
 /** Replaces what looks like a secret inside free text. */
 export const redactText = (text: string): string =>
   secretPatterns.reduce((redacted, [pattern, replacement]) => redacted.replace(pattern, replacement), text);
+
+/** Whether a text holds an API key, so that it must not be kept. */
+export const holdsApiKey = (text: string): boolean => apiKey.test(text);

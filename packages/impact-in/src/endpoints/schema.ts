@@ -1,4 +1,4 @@
-import { isIpRange, pageQuery } from '@impact-hub/core';
+import { apiKeyInText, holdsApiKey, isIpRange, pageQuery } from '@impact-hub/core';
 import { z } from 'zod';
 import { secretKinds } from '../tables.ts';
 import { partnerNames, profiles, type SchemeName } from '../verification/profile.ts';
@@ -12,7 +12,8 @@ const plainText = (max: number) =>
     .trim()
     .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters')
     .min(1, 'must not be empty')
-    .max(max, `must be at most ${max} characters`);
+    .max(max, `must be at most ${max} characters`)
+    .refine((text) => !holdsApiKey(text), apiKeyInText);
 
 export const createEndpointBody = z.strictObject({
   partner: partnerName,
