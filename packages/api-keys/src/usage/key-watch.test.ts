@@ -19,7 +19,7 @@ import { z } from 'zod';
 import { apiKeysModule, createKeyWatchMetrics, createLeakReports } from '../index.ts';
 import { insertCompany, makeKey, testCatalogue } from '../test-company.ts';
 import { flagAnomalies } from './flag-anomalies.ts';
-import { removeOldUsage } from './schedules.ts';
+import { removeOldUsage } from './remove-old-usage.ts';
 import { sendReminders } from './send-reminders.ts';
 import { createUsageRecorder } from './usage-recorder.ts';
 
