@@ -119,9 +119,11 @@ describe('the route table', () => {
   });
 
   test('is described with every answer that follows from its data', async () => {
-    const { paths } = (await hub.call('GET', '/openapi.json')).json<{
+    const { paths, tags } = (await hub.call('GET', '/openapi.json')).json<{
+      tags: { description?: string }[];
       paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
     }>();
+    expect(tags.filter(({ description }) => description === undefined)).toEqual([]);
     for (const route of routes) {
       const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
       const described = Object.keys(paths[path]?.[route.method.toLowerCase()]?.responses ?? {});

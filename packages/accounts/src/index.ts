@@ -20,6 +20,7 @@ export type { AccountsDeps } from './deps.ts';
 /** Companies, people, roles and sessions. */
 export const accountsModule: Module<AccountsDeps> = defineModule({
   name: 'accounts',
+  description: 'People of a company: how they sign in, with which second factor, and who invites and removes them.',
   routes: [...authRoutes, ...secondFactorRoutes, ...oidcRoutes, ...companyRoutes, ...invitationRoutes],
   scopes: { 'people:manage': 'Invite people, change their roles and end their sessions.' },
   schedules: [{ name: 'accounts.remove-expired', everySeconds: 3_600, run: removeExpired }],

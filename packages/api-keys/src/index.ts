@@ -23,6 +23,7 @@ export type { RefusalReason } from './verification/verification-metrics.ts';
 /** Making, reading, changing and revoking API keys, and their usage; verification is `createApiKeyVerifier`. */
 export const apiKeysModule: Module<ApiKeysDeps> = defineModule({
   name: 'api-keys',
+  description: 'Keys of a company: made, rotated, disabled and revoked, with what they were used for.',
   routes: [...routes, ...usageRoutes],
   schedules: usageSchedules,
   scopes: {

@@ -8,6 +8,7 @@ const sixHoursInSeconds = 21_600;
 /** The audit log of every company: recording is `recordAudit`; this is reading it and keeping its partitions. */
 export const auditModule = defineModule<AuditDeps>({
   name: 'audit',
+  description: 'What was changed in a company, by whom and when.',
   routes: [listAuditEvents],
   scopes: { 'audit:read': "Read the company's audit log, including addresses of callers." },
   schedules: [

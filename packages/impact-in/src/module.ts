@@ -7,6 +7,7 @@ import { routes } from './routes.ts';
 /** Partner webhooks: receivers, receipts and deliveries. */
 export const impactInModule = defineModule<ImpactInDeps>({
   name: 'impact-in',
+  description: 'What partners deliver: the endpoints they send to, the deliveries and their receipts.',
   routes,
   jobs,
   scopes: {

@@ -6,6 +6,7 @@ import { viewRoutes } from './view-routes.ts';
 /** What those who run the installation see and do. Its scopes reach over all companies. */
 export const operationsModule = defineModule<OperationsDeps>({
   name: 'operations',
+  description: 'The state of the whole installation, for those who run it.',
   routes: [...viewRoutes, ...changeRoutes],
   scopes: {
     'operations:read': 'See the state of the whole installation, over all companies.',

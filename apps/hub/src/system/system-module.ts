@@ -136,5 +136,6 @@ const problemsPage = defineRoute({
 /** Liveness, readiness, metrics and the description of the API. */
 export const systemModule = defineModule<SystemDeps>({
   name: 'system',
+  description: 'Whether the hub is well, its figures, and the description of this API and its errors.',
   routes: [health, ready, metrics, openApi, problems, problemsPage],
 });

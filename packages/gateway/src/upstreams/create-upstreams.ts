@@ -55,6 +55,7 @@ export const createUpstreams = (file: UpstreamsFile, deps: UpstreamDeps): Upstre
   return {
     module: defineModule({
       name: 'upstreams',
+      description: 'Other services behind the hub, reached with the same keys and limits.',
       routes: [listSigningKeys, ...opened.flatMap(routesOf)],
       scopes: file.scopes,
     }),
