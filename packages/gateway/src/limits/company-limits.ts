@@ -96,6 +96,8 @@ export const createCompanyLimits = ({ sql, changes, defaultPerMinute, onError }:
      * without the database the last known limit stands, or the default.
      */
     refresh: (company: LimitedCompany): Promise<void> | undefined => {
+      // Set to current while it is read: others of the company have to wait as well.
+      if (!company.isKnown && company.reading !== undefined) return company.reading;
       if (company.isCurrent || performance.now() < company.readAgainAtMs) return undefined;
       company.reading ??= read(company);
       return company.isKnown ? undefined : company.reading;

@@ -27,6 +27,8 @@ export type LimitsOptions = {
   companyLimitPerMinute: number;
   /** How long a request waits for Redis; the first one that waits in vain is the last. */
   redisTimeoutMs?: number;
+  /** Monotonic milliseconds; the process's own clock unless given. */
+  nowMs?(): number;
 };
 
 export type Limits = { limit: NonNullable<Edge['limit']>; stop(): Promise<void> };
@@ -52,9 +54,10 @@ export const createLimits = (options: LimitsOptions): Limits => {
     defaultPerMinute,
     onError,
   });
-  const nowMs = (): number => performance.now();
+  const nowMs = options.nowMs ?? ((): number => performance.now());
+  const onUnexpected = (err: unknown): void => log.error({ event: 'rate_limit.failed', err }, 'decided without Redis');
   defineTakeTokens(redis);
-  const lender = createTokenLender({ shared, companies, metrics, unixMs: clock.nowMs, nowMs });
+  const lender = createTokenLender({ shared, companies, metrics, unixMs: clock.nowMs, nowMs, onError: onUnexpected });
   const callerOf = createCallerDirectory({ companies, onNew: shared.start });
   const decide = createDecision({ shared, lender, metrics, nowMs, unixMs: clock.nowMs });
 

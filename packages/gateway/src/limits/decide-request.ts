@@ -62,8 +62,11 @@ export const createDecision = ({ shared, lender, metrics, nowMs, unixMs }: Optio
     return new Promise((resolve, reject) => {
       lender.wait(caller, {
         admit: () => {
-          writeHeaders(response, caller);
-          resolve();
+          try {
+            resolve(void writeHeaders(response, caller));
+          } catch (error) {
+            reject(error as Error);
+          }
         },
         refuse: (refusal) => reject(refused(response, caller, refusal)),
       });

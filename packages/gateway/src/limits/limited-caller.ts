@@ -10,7 +10,10 @@ export type Refusal = {
   freeAtMs: number;
 };
 
-/** A request that waits for Redis. Called at once when its turn has come, while the figures are those it met. */
+/**
+ * A request that waits for Redis. Called at once when its turn has come, while the figures are those it met; never
+ * throws.
+ */
 export type Waiter = { admit(): void; refuse(refusal: Refusal): void };
 
 /**
@@ -38,7 +41,7 @@ export type LimitedCaller = {
   freeSecond: number;
   refusedUntilMs: number;
   freeAtMs: number;
-  waiting: Waiter[];
+  readonly waiting: Waiter[];
   isAsking: boolean;
   /** Everything this process admitted, for the time when Redis is away. */
   readonly admitted: SlidingWindow;

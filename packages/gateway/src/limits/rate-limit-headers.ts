@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { LimitName } from './limit-metrics.ts';
 import type { LimitedCaller } from './limited-caller.ts';
-import { windowSeconds } from './take-tokens-script.ts';
+import { slotSeconds } from './take-tokens-script.ts';
 
 /**
  * Prepares the header texts that do not change from one request to the next: all but the numbers left.
@@ -14,7 +14,7 @@ export const prepareHeaders = (caller: LimitedCaller, second: number): void => {
     headers.policyOf = policyOf;
     headers.limit = String(caller.perMinute);
     headers.companyLimit = String(company.perMinute);
-    headers.policy = `"${name}";q=${headers.limit};w=${windowSeconds}, "company";q=${headers.companyLimit};w=${windowSeconds}`;
+    headers.policy = `"${name}";q=${headers.limit};w=${slotSeconds}, "company";q=${headers.companyLimit};w=${slotSeconds}`;
     headers.beforeOwn = `"${name}";r=`;
   }
   headers.reset = String(caller.freeSecond);

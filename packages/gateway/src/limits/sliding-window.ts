@@ -5,6 +5,10 @@ export type SlidingWindow = {
   /** Requests that count at `second`. */
   used(second: number): number;
   add(second: number, count: number): void;
+  /** What was counted in `second`, which is no later than the last one asked for. */
+  countOf(second: number): number;
+  /** Counts what the other one counts, each request in its own second. */
+  merge(other: SlidingWindow, second: number): void;
   /** The first second at which fewer than `limit` requests count. */
   freeSecond(second: number, limit: number): number;
 };
@@ -27,7 +31,18 @@ export const createSlidingWindow = (): SlidingWindow => {
       counts[at % slotSeconds] = 0;
     }
   };
+  const countOf = (second: number): number => (second < 0 || at - second >= slotSeconds ? 0 : count(second));
   return {
+    countOf,
+    merge: (other, second) => {
+      slide(second);
+      if (other.used(second) === 0) return;
+      for (let past = Math.max(0, second - slotSeconds + 1); past <= second; past += 1) {
+        const added = other.countOf(past);
+        counts[past % slotSeconds] = count(past) + added;
+        total += added;
+      }
+    },
     used: (second) => {
       slide(second);
       return total;

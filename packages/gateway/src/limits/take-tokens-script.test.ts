@@ -152,3 +152,21 @@ it('counts in memory as the list of all requests does', () => {
     ),
   );
 });
+
+it('merges what two windows count, each request in its own second', () => {
+  const step = fc.tuple(fc.integer({ min: 0, max: 70 }), fc.integer({ min: 0, max: 4 }), fc.boolean());
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), fc.integer({ min: 0, max: 70 }), (steps, after) => {
+      const [one, two, both] = [createSlidingWindow(), createSlidingWindow(), createSlidingWindow()];
+      let now = 0;
+      for (const [later, count, isOne] of steps) {
+        now += later;
+        (isOne ? one : two).add(now, count);
+        both.add(now, count);
+      }
+      one.merge(two, now);
+      expect(one.used(now)).toBe(both.used(now));
+      expect(one.used(now + after)).toBe(both.used(now + after));
+    }),
+  );
+});

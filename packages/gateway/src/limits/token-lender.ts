@@ -5,6 +5,7 @@ import { decideLocally } from './decide-locally.ts';
 import type { LimitMetrics } from './limit-metrics.ts';
 import { endSlot, secondOf, type LimitedCaller, type Waiter } from './limited-caller.ts';
 import type { SharedRedis } from './shared-redis.ts';
+import type { SlidingWindow } from './sliding-window.ts';
 import { readTaken, takeTokensLua } from './take-tokens-script.ts';
 import { useAnswer } from './use-answer.ts';
 
@@ -33,6 +34,8 @@ type Options = {
   unixMs(): number;
   /** Monotonic. */
   nowMs(): number;
+  /** Hears what ought not to happen; requests in line are decided without Redis then. */
+  onError(error: unknown): void;
 };
 
 type Scripts = Redis & {
@@ -69,13 +72,17 @@ const setPace = (caller: LimitedCaller, nowMs: number): void => {
 };
 
 const serveLocally = (caller: LimitedCaller, { shared, nowMs, unixMs }: Options): void => {
-  const { waiting } = caller;
-  caller.waiting = [];
-  for (const waiter of waiting) {
+  for (let waiter = caller.waiting.shift(); waiter !== undefined; waiter = caller.waiting.shift()) {
     const refusal = decideLocally(caller, shared.processes(), nowMs(), unixMs());
     if (refusal === undefined) waiter.admit();
     else waiter.refuse(refusal);
   }
+};
+
+/** What Redis may not have heard is still owed, besides what was admitted while the message was under way. */
+const oweAgain = (caller: LimitedCaller, earlier: SlidingWindow, second: number): void => {
+  caller.owed?.merge(earlier, second);
+  caller.owed ??= earlier;
 };
 
 const ask = async (caller: LimitedCaller, ahead: number, options: Options): Promise<void> => {
@@ -97,7 +104,7 @@ const ask = async (caller: LimitedCaller, ahead: number, options: Options): Prom
     );
   const answer = await shared.ask(send).catch(() => undefined);
   if (answer === undefined) {
-    caller.owed ??= owed;
+    if (owed !== undefined) oweAgain(caller, owed, secondOf(nowMs()));
     return serveLocally(caller, options);
   }
   metrics.leased.inc(ahead);
@@ -116,19 +123,26 @@ export const createTokenLender = (options: Options) => {
   /** Those with tokens to give back when their second is over. */
   const lending = new Set<LimitedCaller>();
 
-  /** Asks until nobody waits. */
+  /** Asks until nobody waits. Never rejects, and whatever happens the next request can ask again. */
   const askFor = async (caller: LimitedCaller, ahead: number): Promise<void> => {
     caller.isAsking = true;
-    for (let next = ahead; ; next = aheadOf(caller, shared.processes())) {
-      // Requests that arrive in the same turn of the event loop are asked for together.
-      await nextTurn();
-      await companies.refresh(caller.company);
-      if (shared.isAway()) serveLocally(caller, options);
-      else await ask(caller, next, options);
-      if (caller.waiting.length === 0) break;
-      setPace(caller, nowMs());
+    try {
+      for (let next = ahead; ; next = aheadOf(caller, shared.processes())) {
+        // Requests that arrive in the same turn of the event loop are asked for together.
+        await nextTurn();
+        await companies.refresh(caller.company);
+        if (shared.isAway()) serveLocally(caller, options);
+        else await ask(caller, next, options);
+        if (caller.waiting.length === 0) break;
+        setPace(caller, nowMs());
+      }
+    } catch (error) {
+      options.onError(error);
+      serveLocally(caller, options);
+    } finally {
+      // In the same turn as the last look at the line: who came in between would wait for ever.
+      caller.isAsking = false;
     }
-    caller.isAsking = false;
     if (caller.left > 0) lending.add(caller);
   };
 

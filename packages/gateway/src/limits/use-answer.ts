@@ -55,16 +55,14 @@ export const useAnswer = (
 ): void => {
   accept(caller, taken, sentAtMs, nowMs);
   const { waiting } = caller;
-  caller.waiting = [];
-  let served = 0;
-  for (; served < waiting.length && caller.left > 0; served += 1) {
+  while (waiting.length > 0 && caller.left > 0) {
     caller.left -= 1;
     caller.company.remaining -= 1;
-    waiting[served]?.admit();
+    waiting.shift()?.admit();
   }
   if (taken.granted < wanted) {
     const refusal = refusalOf(caller, taken, nowMs);
-    for (const waiter of waiting.slice(served)) waiter.refuse(refusal);
-  } else caller.waiting = waiting.slice(served);
+    for (const waiter of waiting.splice(0)) waiter.refuse(refusal);
+  }
   caller.refillAt = caller.left >= smallestRefilledLease ? caller.left >> 2 : -1;
 };
