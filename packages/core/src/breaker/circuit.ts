@@ -37,6 +37,8 @@ export type CircuitView = CallCounts & {
   retryAfterMs: number;
   /** Good probes so far, while half-open. */
   successes: number;
+  /** What was counted when it opened, until it closes; null while closed, or when another process opened it. */
+  openedBy: CallCounts | null;
   /** Whether a probe is under way, here or in another process. */
   isProbing: boolean;
 };
@@ -68,6 +70,7 @@ type Inner = Deps & {
   probes: Map<Permit, number>;
   othersProbeUntilMs: number;
   successes: number;
+  openedBy: CallCounts | null;
   /** One object for all calls until the next transition, because closed is how circuits are nearly always. */
   closedPermit: Permit;
 };
@@ -82,11 +85,14 @@ const enter = (inner: Inner, next: CircuitState): void => {
   inner.probes.clear();
   inner.successes = 0;
   inner.othersProbeUntilMs = 0;
+  if (next === 'closed') inner.openedBy = null;
   inner.closedPermit = makeClosedPermit(inner);
   if (from !== next) inner.onTransition(from, next);
 };
 
 const open = (inner: Inner): void => {
+  // A failed probe opens again for the first reason: its own window is empty.
+  if (inner.state === 'closed') inner.openedBy = inner.window.counts(inner.clock.nowMs());
   enter(inner, 'open');
   inner.openUntilMs = inner.clock.nowMs() + inner.options.openMs;
   inner.onNews({ state: 'open', remainingMs: inner.options.openMs });
@@ -165,10 +171,10 @@ const adopt = (inner: Inner, news: CircuitNews): void => {
 const view = (inner: Inner): CircuitView => {
   const nowMs = inner.clock.nowMs();
   settle(inner, nowMs);
-  const { state, successes } = inner;
+  const { state, successes, openedBy } = inner;
   const retryAfterMs = state === 'open' ? inner.openUntilMs - nowMs : 0;
   const isProbing = inner.probes.size > 0 || nowMs < inner.othersProbeUntilMs;
-  return { state, retryAfterMs, successes, isProbing, ...inner.window.counts(nowMs) };
+  return { state, retryAfterMs, successes, openedBy, isProbing, ...inner.window.counts(nowMs) };
 };
 
 /**
@@ -184,6 +190,7 @@ export const createCircuit = (deps: Deps): Circuit => {
     probes: new Map(),
     othersProbeUntilMs: 0,
     successes: 0,
+    openedBy: null,
     closedPermit: { success: () => undefined, failure: () => undefined, cancel: () => undefined },
   };
   inner.closedPermit = makeClosedPermit(inner);

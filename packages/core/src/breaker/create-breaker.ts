@@ -8,7 +8,7 @@ export type CallTotals = Record<CallOutcome | 'refused', number>;
 
 export type BreakerView = CircuitView & {
   name: string;
-  /** Failed calls by all calls of the window, 0 to 1. */
+  /** Failed calls by all calls of the window, 0 to 1; until it closes, of the window that opened it. */
   failureRate: number;
   /** Since this process started. */
   totals: CallTotals;
@@ -114,7 +114,8 @@ export const createBreaker = (deps: Deps): Breaker => {
     },
     view: () => {
       const view = circuit.view();
-      const failureRate = view.calls === 0 ? 0 : view.failures / view.calls;
+      const { calls, failures } = view.openedBy ?? view;
+      const failureRate = calls === 0 ? 0 : failures / calls;
       return {
         name,
         ...view,

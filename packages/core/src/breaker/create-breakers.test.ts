@@ -59,6 +59,21 @@ const breakIt = async (breakers: Breakers, name: string, times = 5) => {
 const stateOf = (breakers: Breakers, name: string) => breakers.get(name).view().state;
 
 describe('breakers', () => {
+  it('say what opened them until they close', async () => {
+    const { breakers, clock } = setUp();
+    const breaker = breakers.get('partner', { successThreshold: 1 });
+    await breaker.run(async () => 'well');
+    await breakIt(breakers, 'partner');
+    const seen = () => breakers.list()[0];
+    expect(seen()).toMatchObject({ state: 'open', openedBy: { calls: 6, failures: 5 }, failureRate: 5 / 6 });
+    clock.advanceMs(60_000);
+    await breakIt(breakers, 'partner', 1);
+    expect(seen()).toMatchObject({ state: 'open', openedBy: { calls: 6, failures: 5 } });
+    clock.advanceMs(60_000);
+    await breaker.run(async () => 'well');
+    expect(seen()).toMatchObject({ state: 'closed', openedBy: null, failureRate: 0 });
+  });
+
   it('count timeouts, connection errors, 5xx and 429 as failures, other 4xx and aborted calls not', async () => {
     const { breakers } = setUp();
     const breaker = breakers.get('partner');
