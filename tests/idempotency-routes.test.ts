@@ -116,7 +116,13 @@ const samples: Record<string, () => Promise<Sample>> = {
   'POST /api/health/cache/clear': async () => ({ headers: key, body: {} }),
 };
 /** Figures of the whole installation, reset by a call without a body. */
-for (const what of ['cache/reset', 'audit/reset', 'replay-protection/reset', 'replay-protection/clear'])
+for (const what of [
+  'dashboard/reset',
+  'cache/reset',
+  'audit/reset',
+  'replay-protection/reset',
+  'replay-protection/clear',
+])
   samples[`POST /api/health/${what}`] = async () => ({ headers: key });
 const refusedBodies: Record<string, object> = {
   'POST /api/v1/auth/totp': { password },

@@ -10,7 +10,7 @@ import {
   resetMark,
 } from '@impact-hub/gateway';
 import type { OperationsDeps } from './deps.ts';
-import { readAuditTables, readIdempotencyRecords } from './read-stores.ts';
+import { readAuditTables } from './read-stores.ts';
 import {
   clearCacheBody,
   clearedReplayView,
@@ -48,7 +48,7 @@ const resetBreakers = defineRoute({
   input: { body: resetBreakersBody },
   output: { 200: resetBreakersView },
   handler: async (call) => {
-    const { name } = call.input.body;
+    const name = call.input.body?.name;
     await audited(call, 'operations.circuit_breakers_reset', { name: name ?? null });
     return { name: name ?? null, known: call.deps.breakers.reset(name) };
   },
@@ -85,7 +85,7 @@ const clearCache = defineRoute({
   input: { body: clearCacheBody },
   output: { 200: clearedView },
   handler: async (call) => {
-    const { body } = call.input;
+    const body = call.input.body ?? {};
     await audited(call, 'operations.cache_cleared', { ...body }, (tx) =>
       publishChange(tx, operatorTopic, nameToClear(body)),
     );
@@ -139,11 +139,33 @@ const clearReplayProtection = defineRoute({
     const { db, clock } = call.deps;
     const removedExpired = await removeExpiredRecords({ db, clock });
     await audited(call, 'operations.replay_protection_cleared', { removedExpired });
-    return { removedExpired, keptLive: (await readIdempotencyRecords(db, clock)).live };
+    return { removedExpired };
+  },
+});
+
+const resetDashboard = defineRoute({
+  method: 'POST',
+  path: '/api/health/dashboard/reset',
+  operationId: 'resetDashboardFigures',
+  summary: 'Count the figures of the cache, the audit log and replay protection anew, in every process',
+  description: 'Figures only: no circuit breaker is closed, nothing kept or stored is touched.',
+  access,
+  output: { 200: resetView },
+  handler: async (call) => {
+    const { clock, db, statistics } = call.deps;
+    const resetAt = clock.now();
+    const { written } = await readAuditTables(db.systemSql);
+    await audited(call, 'operations.figures_reset', {}, async (tx) => {
+      await publishChange(tx, operatorTopic, `${resetMark}${newId()}`);
+      await statistics.resetAudit(tx, resetAt, written);
+      await statistics.resetReplay(tx, resetAt);
+    });
+    return { resetAt };
   },
 });
 
 export const changeRoutes = [
+  resetDashboard,
   resetBreakers,
   resetCache,
   clearCache,

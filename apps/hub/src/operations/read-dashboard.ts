@@ -4,8 +4,17 @@ import type { OperationsDeps } from './deps.ts';
 import { readByLabel } from './read-counter.ts';
 import { readAuditTables, readIdempotencyRecords, readJobBacklog } from './read-stores.ts';
 
-/** Figures that a store cannot give now are left out: the dashboard is looked at when something is down. */
-const orNull = <T>(reading: Promise<T>): Promise<T | null> => reading.catch(() => null);
+/** As long as readiness checks may take. */
+const readingTimeoutMs = 2_000;
+
+/** Figures that a store cannot give in time are left out: the dashboard is looked at when something is down. */
+const orNull = <T>(reading: Promise<T>): Promise<T | null> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, readingTimeoutMs, null);
+  });
+  return Promise.race([reading.catch(() => null), late]).finally(() => clearTimeout(timer));
+};
 
 const summariseCache = ({ responseCache }: OperationsDeps) => {
   const { operations, entries, bytes, usesRedis } = responseCache.view();
@@ -20,9 +29,9 @@ const summariseBreakers = ({ breakers }: OperationsDeps) => {
   return { total: all.length, open: named('open'), halfOpen: named('half_open') };
 };
 
-const summariseRecords = async (...of: Parameters<typeof readIdempotencyRecords>) => {
-  const { live, expired } = await readIdempotencyRecords(...of);
-  return { live, expired };
+const summariseRecords = async (sql: Sql) => {
+  const { estimatedRecords } = await readIdempotencyRecords(sql);
+  return { estimatedRecords };
 };
 
 const summariseAudit = async (sql: Sql) => {
@@ -32,11 +41,11 @@ const summariseAudit = async (sql: Sql) => {
 
 /** The state of the hub on one page, as the process that answers sees it. */
 export const readDashboard = async (deps: OperationsDeps) => {
-  const { db, metrics, clock } = deps;
+  const { db, metrics } = deps;
   const [report, jobs, idempotency, audit, refused, degraded] = await Promise.all([
     runReadinessChecks(deps.modules()),
     orNull(readJobBacklog(db.systemSql)),
-    orNull(summariseRecords(db, clock)),
+    orNull(summariseRecords(db.systemSql)),
     orNull(summariseAudit(db.systemSql)),
     readByLabel(metrics, 'api_keys_rate_limit_exceeded_total', 'limit'),
     readByLabel(metrics, 'rate_limit_degraded', ''),

@@ -1,4 +1,4 @@
-import type { Clock, Database, Sql } from '@impact-hub/core';
+import type { Sql } from '@impact-hub/core';
 
 /** The jobs by state, and how long the oldest that is due has waited. */
 export const readJobBacklog = (sql: Sql) =>
@@ -30,17 +30,15 @@ export const readAuditTables = async (sql: Sql) => {
   };
 };
 
-type Records = { live: number; expired: number; oldestAnsweredAt: Date | null; newestAnsweredAt: Date | null };
-
-/** The stored answers of all companies. */
-export const readIdempotencyRecords = async (db: Pick<Database, 'systemSql'>, clock: Clock): Promise<Records> => {
-  const now = clock.now();
-  const [row] = await db.systemSql<Records[]>`
-    select count(*) filter (where expires_at > ${now})::int as live,
-           count(*) filter (where expires_at <= ${now})::int as expired,
-           min(answered_at) as "oldestAnsweredAt", max(answered_at) as "newestAnsweredAt"
-    from idempotency_record`;
-  return row ?? { live: 0, expired: 0, oldestAnsweredAt: null, newestAnsweredAt: null };
+/** The stored answers of all companies: their number as PostgreSQL estimates it, and the first to expire, by index. */
+export const readIdempotencyRecords = async (
+  sql: Sql,
+): Promise<{ estimatedRecords: number; nextExpiresAt: Date | null }> => {
+  const [row] = await sql<{ estimated: string; nextExpiresAt: Date | null }[]>`
+    select coalesce((select greatest(n_live_tup, 0) from pg_stat_user_tables
+                     where relid = 'idempotency_record'::regclass), 0)::text as estimated,
+           (select expires_at from idempotency_record order by expires_at limit 1) as "nextExpiresAt"`;
+  return { estimatedRecords: Number(row?.estimated ?? 0), nextExpiresAt: row?.nextExpiresAt ?? null };
 };
 
 /** Webhook events remembered for ever, as PostgreSQL estimates them: there may be hundreds of millions. */

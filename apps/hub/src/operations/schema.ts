@@ -36,7 +36,13 @@ export const breakerView = z.object({
   name: z.string(),
   state: circuitState.describe('Shared by all processes.'),
   retryAfterMs: z.number(),
-  failureRate: z.number().describe('Failed calls of this process within the window, 0 to 1.'),
+  failureRate: z
+    .number()
+    .describe('Failed calls of this process within the window, 0 to 1; until it closes, of the window that opened it.'),
+  openedBy: z
+    .object({ calls: count, failures: count })
+    .nullable()
+    .describe('What opened it, until it closes. Null: it is closed, or another process opened it.'),
   totals: z.object({ success: count, failure: count, cancel: count, refused: count }),
   transitions: z.object({ closed: count, open: count, half_open: count }),
   lastTransitionAt: z.date().nullable(),
@@ -62,10 +68,13 @@ export const auditView = z.object({
 
 export const replayProtectionView = z.object({
   idempotency: z.object({
-    live: count.describe('Stored answers that protect from a second effect, over all processes.'),
-    expired: count.describe('Stored answers that protect from nothing any more and wait to be removed.'),
-    oldestAnsweredAt: z.date().nullable(),
-    newestAnsweredAt: z.date().nullable(),
+    estimatedRecords: count.describe(
+      "Stored answers over all processes, by PostgreSQL's own statistics, which follow some seconds later.",
+    ),
+    nextExpiresAt: z
+      .date()
+      .nullable()
+      .describe('In the past: it protects from nothing any more and waits to be removed.'),
   }),
   webhooks: z.object({ rememberedEstimate: count.describe('Events recognised when they come again; kept for ever.') }),
   requests: z.object({
@@ -89,13 +98,13 @@ export const dashboardView = z.object({
   breakers: z.object({ total: count, open: z.array(z.string()), halfOpen: z.array(z.string()) }),
   cache: z.object({ entries: count, bytes: count, requests: count, hitRate: z.number(), usesRedis: z.boolean() }),
   limits: z.object({ degraded: z.boolean(), refused: counts.describe('By whose limit, in this process.') }),
-  idempotency: z.object({ live: count, expired: count }).nullable(),
+  idempotency: z.object({ estimatedRecords: count }).nullable(),
   audit: z.object({ estimatedEvents: count, bytes: count, estimatedInDefaultPartition: count }).nullable(),
 });
 
-export const resetBreakersBody = z.strictObject({
-  name: z.string().min(1).max(200).optional().describe('One breaker; left out, all of them.'),
-});
+export const resetBreakersBody = z
+  .strictObject({ name: z.string().min(1).max(200).optional().describe('One breaker; left out, all of them.') })
+  .optional();
 export const resetBreakersView = z.object({
   name: z.string().nullable(),
   known: z.boolean().describe('False: this process has no breaker of that name; the others were told.'),
@@ -115,12 +124,12 @@ export const clearCacheBody = z
   })
   .refine((body) => Object.values(body).filter((value) => value !== undefined).length <= 1, {
     message: 'Name a tag, a pattern or a key, not more than one; left out, everything is cleared.',
-  });
-export type ClearCacheBody = z.output<typeof clearCacheBody>;
+  })
+  .optional();
+export type ClearCacheBody = NonNullable<z.output<typeof clearCacheBody>>;
 export const clearedView = z.object({ cleared: z.string().describe('What no process serves any more.') });
 
 export const resetView = z.object({ resetAt: z.date() });
 export const clearedReplayView = z.object({
   removedExpired: count,
-  keptLive: count.describe('Stored answers that still protect from a second effect; never removed by hand.'),
 });

@@ -14,7 +14,9 @@ const dashboard = defineRoute({
   operationId: 'getDashboard',
   summary: 'The state of the installation on one page',
   description:
-    'Jobs, stored answers and audit events are those of the installation; the rest is of the process that answers.',
+    'Jobs, stored answers and audit events are those of the installation; the rest is of the process that answers.' +
+    ' A figure that its store does not give within two seconds is null. While PostgreSQL is away the caller is known' +
+    ' from memory for two seconds; after that the answer is 503, as access could have been revoked: use `/ready`.',
   access,
   output: { 200: dashboardView },
   handler: ({ deps }) => readDashboard(deps),
@@ -67,9 +69,9 @@ const replayProtection = defineRoute({
   access,
   output: { 200: replayProtectionView },
   handler: async ({ deps }) => {
-    const { db, clock, statistics } = deps;
+    const { db, statistics } = deps;
     const [idempotency, rememberedEstimate, requests] = await Promise.all([
-      readIdempotencyRecords(db, clock),
+      readIdempotencyRecords(db.systemSql),
       readRememberedEvents(db.systemSql),
       statistics.replay(),
     ]);
