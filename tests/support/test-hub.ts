@@ -19,8 +19,14 @@ export const password = 'a long enough password';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** The whole hub, composed as in production, on stores of this test's own; called by `inject`. */
-export const createTestHub = async (log: Logger = createLogger({ level: 'silent' })) => {
+/**
+ * The whole hub, composed as in production, on stores of this test's own; called by `inject`.
+ * @param more settings, as in the environment
+ */
+export const createTestHub = async (
+  log: Logger = createLogger({ level: 'silent' }),
+  more: Record<string, string> = {},
+) => {
   const [database, redis, directory] = await Promise.all([
     createTestDatabase(),
     createTestRedis(),
@@ -28,7 +34,12 @@ export const createTestHub = async (log: Logger = createLogger({ level: 'silent'
   ]);
   const publicUrl = 'http://hub.test';
   const hub = await composeHub({
-    settings: loadSettings({ DATABASE_URL: database.ownerUrl, REDIS_URL: redis.url, HUB_DATA_DIR: directory.path }),
+    settings: loadSettings({
+      DATABASE_URL: database.ownerUrl,
+      REDIS_URL: redis.url,
+      HUB_DATA_DIR: directory.path,
+      ...more,
+    }),
     publicUrl,
     stores: {
       ownerUrl: database.ownerUrl,

@@ -95,6 +95,7 @@ const compose = async (options: ComposeOptions, opened: ShutdownPhase[]) => {
     bindModule(operationsModule, { ...state, modules: () => modules }),
     bindModule(limitsModule, { db, clock, companyLimitPerMinute }),
   );
+  const authorize = createAccessPolicy({ apiKeys, accounts, publicUrl });
   const upstreams = openUpstreams({
     path: settings.HUB_UPSTREAMS_FILE,
     file: upstreamsFile,
@@ -102,6 +103,8 @@ const compose = async (options: ComposeOptions, opened: ShutdownPhase[]) => {
     publicUrl,
     seed: Buffer.from(derivedSecret('upstream-identity'), 'base64url'),
     breakers,
+    changes,
+    authorize,
     clock,
     metrics,
   });
@@ -111,7 +114,6 @@ const compose = async (options: ComposeOptions, opened: ShutdownPhase[]) => {
   const routes = modules.flatMap(({ module }) => module.routes);
   const { edge, stop } = openEdge({ foundation, log, apiKeys, responseCache, companyLimitPerMinute, routes });
   opened.push({ name: 'limits', timeoutMs: 1_000, run: stop });
-  const authorize = createAccessPolicy({ apiKeys, accounts, publicUrl });
   return {
     db,
     redis,

@@ -6,6 +6,8 @@ import { usageSchedules } from './usage/schedules.ts';
 
 export { apiKeyPattern, inspectApiKey } from './key-format.ts';
 export { createApiKey, type KeyMaker } from './create-api-key.ts';
+export { apiKeyTopic } from './repository.ts';
+export { addNewScopes } from './add-new-scopes.ts';
 export { revokeApiKey } from './revoke-api-key.ts';
 export { effectiveAccess } from './effective-access.ts';
 export type { ApiKeysDeps, RouteTableEntry } from './deps.ts';

@@ -4,6 +4,7 @@ import { forwardRequest } from './forward-request.ts';
 import { registerUpstreamMetrics } from './register-upstream-metrics.ts';
 import { openUpstream, type Upstream, type UpstreamDeps } from './upstream.ts';
 import type { UpstreamsFile } from './upstream-settings.ts';
+import { watchSockets } from './watch-sockets.ts';
 
 const defineRoute = routeDefiner<UpstreamDeps>();
 
@@ -50,7 +51,8 @@ export type Upstreams = { module: Module<UpstreamDeps>; stop(): Promise<void> };
 
 /** Opens the services of the operator's file; the module holds their routes and the scopes the file declares. */
 export const createUpstreams = (file: UpstreamsFile, deps: UpstreamDeps): Upstreams => {
-  const opened = file.upstreams.map((settings) => openUpstream(settings, deps));
+  const watchSocket = watchSockets(deps);
+  const opened = file.upstreams.map((settings) => openUpstream(settings, deps, watchSocket));
   registerUpstreamMetrics(deps.metrics, opened);
   return {
     module: defineModule({

@@ -9,6 +9,7 @@ import {
   createHttpMetrics,
   createLogger,
   createMetrics,
+  type AccessPolicy,
   type Edge,
   type Environment,
   type HttpLimits,
@@ -63,8 +64,29 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
   };
   const file = parseUpstreamsFile(JSON.stringify({ upstreams: [upstream] }), ['reports:read', 'reports:write']);
   const { lookUp } = options;
+  const caller = {
+    ...keyPrincipal(companyId, ['reports:read', 'reports:write']),
+    environment: options.environment ?? ('live' as const),
+  };
+  /** Ends the key, as the change feed tells it; what it answers from then on can be chosen. */
+  let refuse: (() => Promise<never>) | undefined;
+  let onKeyChange: (keyId: string) => void = () => undefined;
+  const authorize: AccessPolicy = (request, access) => {
+    if (refuse !== undefined) return refuse();
+    const scopes = String(request.headers['x-api-key'] ?? '').split(' ');
+    if (scopes[0] === '') throw coreProblems.unauthenticated();
+    const needed = typeof access === 'object' ? access.scopes : [];
+    if (!needed.every((scope) => scopes.includes(scope))) throw coreProblems.forbidden();
+    return caller;
+  };
   const deps = {
     breakers,
+    authorize,
+    changes: {
+      subscribe: (_topic: string, onChange: (keyId: string) => void) => {
+        onKeyChange = onChange;
+      },
+    },
     signer,
     clock,
     metrics,
@@ -73,23 +95,13 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
     ...(lookUp === undefined ? {} : { lookUp }),
   };
   const upstreams = createUpstreams(file, deps);
-  const caller = {
-    ...keyPrincipal(companyId, ['reports:read', 'reports:write']),
-    environment: options.environment ?? ('live' as const),
-  };
   const server = buildHttpServer({
     modules: [bindModule(upstreams.module, deps)],
     log,
     metrics: createHttpMetrics(metrics),
     ...(options.edge === undefined ? {} : { edge: options.edge }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
-    authorize: (request, access) => {
-      const scopes = String(request.headers['x-api-key'] ?? '').split(' ');
-      if (scopes[0] === '') throw coreProblems.unauthenticated();
-      const needed = typeof access === 'object' ? access.scopes : [];
-      if (!needed.every((scope) => scopes.includes(scope))) throw coreProblems.forbidden();
-      return caller;
-    },
+    authorize,
   });
   await server.listen({ host: '127.0.0.1', port: 0 });
   const port = portOf(server.server);
@@ -103,6 +115,10 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
     clock,
     metrics,
     server,
+    changeKey: (keyId: string, answer?: () => Promise<never>) => {
+      refuse = answer;
+      onKeyChange(keyId);
+    },
     ask: (path: string, init: RequestInit = {}) =>
       fetch(`http://127.0.0.1:${port}${path}`, {
         redirect: 'manual',

@@ -1,4 +1,4 @@
-import type { Breaker, Breakers, Clock, MetricsRegistry } from '@impact-hub/core';
+import type { AccessPolicy, Breaker, Breakers, ChangeFeed, Clock, MetricsRegistry } from '@impact-hub/core';
 import { Pool } from 'undici';
 import { connectGuarded, type LookUp } from './connect-guarded.ts';
 import type { IdentitySigner } from './identity-signer.ts';
@@ -6,9 +6,13 @@ import type { ResponseHeaderRules } from './response-headers.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 import { targetPathOf } from './target-path.ts';
 import type { UpstreamSettings } from './upstream-settings.ts';
+import type { WatchSocket } from './watch-sockets.ts';
 
 export type UpstreamDeps = {
   breakers: Pick<Breakers, 'get'>;
+  changes: Pick<ChangeFeed, 'subscribe'>;
+  /** Asked again for WebSockets whose key has changed. */
+  authorize: AccessPolicy;
   signer: IdentitySigner;
   clock: Clock;
   /** Where browsers reach the hub: WebSockets by cookie have to come from this origin. */
@@ -33,6 +37,7 @@ export type Upstream = {
   signer: IdentitySigner;
   random(): number;
   publicUrl: string;
+  watchSocket: WatchSocket;
   inFlight: number;
   totals: UpstreamTotals;
 };
@@ -40,7 +45,7 @@ export type Upstream = {
 /** Breakers share their names with other kinds of dependencies. */
 export const breakerNameOf = ({ name }: Pick<UpstreamSettings, 'name'>): string => `upstream:${name}`;
 
-export const openUpstream = (settings: UpstreamSettings, deps: UpstreamDeps): Upstream => {
+export const openUpstream = (settings: UpstreamSettings, deps: UpstreamDeps, watchSocket: WatchSocket): Upstream => {
   const target = new URL(settings.target);
   const { lookUp } = deps;
   return {
@@ -58,6 +63,7 @@ export const openUpstream = (settings: UpstreamSettings, deps: UpstreamDeps): Up
     signer: deps.signer,
     random: deps.random,
     publicUrl: deps.publicUrl,
+    watchSocket,
     inFlight: 0,
     totals: { answered: 0, failed: 0, refused: 0, aborted: 0, retried: 0 },
   };

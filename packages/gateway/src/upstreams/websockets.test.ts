@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { coreProblems } from '@impact-hub/core';
 import { decodeJwt } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createStage, sendRaw } from './test-upstream.ts';
@@ -69,6 +70,41 @@ describe('a WebSocket', () => {
     await vi.waitFor(() => expect(first.socket.closed).toBe(true));
     await hub.server.close();
     await vi.waitFor(() => expect(second.socket.closed).toBe(true));
+  });
+
+  it.each([
+    ['1008 when its key is refused', () => Promise.reject(coreProblems.unauthenticated()), 1008],
+    ['1013 when its key cannot be verified', () => Promise.reject(coreProblems.databaseUnavailable()), 1013],
+  ])('is closed with %s after a change of it', async (_what, answer, code) => {
+    const hub = await behindHubWithEcho();
+    const keyId = (hub.caller as { keyId: string }).keyId;
+    const { socket, received } = await open(hub.port, opening('reports:read reports:write'));
+    hub.changeKey(keyId);
+    hub.changeKey('another key', answer);
+    socket.write('hello');
+    await vi.waitFor(() => expect(received()).toMatch(/hello$/));
+    hub.changeKey(keyId, answer);
+    hub.changeKey(keyId, answer);
+    await vi.waitFor(() => expect(socket.closed).toBe(true));
+    expect(Buffer.from(received().split('hello')[1]!, 'latin1')).toEqual(
+      Buffer.from([0x88, 2, code >> 8, code & 0xff]),
+    );
+    await vi.waitFor(() => expect(hub.opened[0]!.socket.destroyed).toBe(true));
+    expect(await hub.metrics.metrics()).toContain('upstream_requests_in_flight{upstream="reports"} 0');
+  });
+
+  it('is closed when its key was refused while the service opened its side', async () => {
+    const hub = await behindHub(() => undefined, { websocket: true });
+    const keyId = (hub.caller as { keyId: string }).keyId;
+    hub.service.server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
+      socket.on('error', () => undefined);
+      hub.changeKey(keyId, () => Promise.reject(coreProblems.unauthenticated()));
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+    });
+    const { socket, received } = await open(hub.port, opening('reports:read reports:write'));
+    await vi.waitFor(() => expect(socket.closed).toBe(true));
+    const [, frame = ''] = received().split('\r\n\r\n');
+    expect(Buffer.from(frame, 'latin1')).toEqual(Buffer.from([0x88, 2, 0x03, 0xf0]));
   });
 
   it('is refused like any request: without a key, without the scopes, on a path that leads elsewhere', async () => {
