@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { createCompany, createPerson } from '@impact-hub/accounts';
-import { createApiKey } from '@impact-hub/api-keys';
+import { addNewScopes, createApiKey } from '@impact-hub/api-keys';
 import type { ComposedHub } from './compose.ts';
 import { createEndpoint } from '@impact-hub/impact-in';
 import {
   confirmCredentials,
+  readCredentials,
   readPendingCredentials,
   writePendingCredentials,
   type Credentials,
@@ -73,4 +74,12 @@ export const createFirstCompany = async (hub: ComposedHub, place: Place): Promis
   await createKeyAndEndpoints(hub, place.dataDir, pending);
   await confirmCredentials(place.dataDir);
   return true;
+};
+
+/** Gives the first company's key, which has all scopes, those of a later release or of newly declared upstreams. */
+export const extendFirstKey = async (hub: ComposedHub, dataDir: string): Promise<void> => {
+  const credentials = await readCredentials(dataDir);
+  if (credentials === undefined) return;
+  const { companyId, apiKey } = credentials;
+  await hub.db.company(companyId, (tx) => addNewScopes(tx, hub, setup.actor, apiKey));
 };

@@ -11,7 +11,7 @@ import {
 import { composeHub, type ComposedHub } from './compose.ts';
 import { hasEmbeddedPostgres, type Settings } from './config/settings.ts';
 import { credentialsFile, updateBaseUrl } from './credentials.ts';
-import { createFirstCompany } from './first-company.ts';
+import { createFirstCompany, extendFirstKey } from './first-company.ts';
 import { registerDocsPage } from './docs-page.ts';
 import { claimPort, listen, publicUrlOf } from './listen.ts';
 import { startWorkers } from './start-workers.ts';
@@ -83,6 +83,7 @@ const welcome = async (
     await hub.impactIn.deps.endpoints.reload();
     onProgress('first company, administrator, API key and partner endpoints created');
   } else await updateBaseUrl(settings.HUB_DATA_DIR, baseUrl);
+  await extendFirstKey(hub, settings.HUB_DATA_DIR);
   return credentialsFile(settings.HUB_DATA_DIR);
 };
 
