@@ -14,6 +14,6 @@ it('lets every request wait for a limit that was never read, not only the first'
   const waiting = [companies.refresh(company), companies.refresh(company)];
   expect(waiting.map((one) => one instanceof Promise)).toEqual([true, true]);
   answer([{ perMinute: 5 }]);
-  await Promise.all(waiting);
+  for (const one of waiting) await one;
   expect([company.perMinute, companies.refresh(company)]).toEqual([5, undefined]);
 });

@@ -63,9 +63,10 @@ export const createDecision = ({ shared, lender, metrics, nowMs, unixMs }: Optio
       lender.wait(caller, {
         admit: () => {
           try {
-            resolve(void writeHeaders(response, caller));
+            writeHeaders(response, caller);
+            resolve();
           } catch (error) {
-            reject(error as Error);
+            reject(error);
           }
         },
         refuse: (refusal) => reject(refused(response, caller, refusal)),
