@@ -1,10 +1,11 @@
 import { recordAudit } from '@impact-hub/audit';
-import { coreProblems, type Clock, type Tx } from '@impact-hub/core';
+import type { Clock, Tx } from '@impact-hub/core';
 import { viewOf } from './api-key-view.ts';
 import type { KeyMaker } from './create-api-key.ts';
 import type { PatchApiKeyInput } from './lifecycle-schema.ts';
 import { lockChangeableKey, type KeyTarget } from './lock-changeable-key.ts';
 import { refuseBeyondMaker, widens } from './refuse-beyond-maker.ts';
+import { refusePastExpiry } from './refuse-past-expiry.ts';
 import { findApiKey, publishApiKeyChange, updateApiKey, type ApiKeyChange } from './repository.ts';
 import type { ApiKeyView } from './schema.ts';
 import type { ApiKeyRow } from './tables.ts';
@@ -36,11 +37,7 @@ export const changeApiKey = async (
   const row = await lockChangeableKey(tx, target);
   const now = clock.now();
   const { reason, ...wanted } = target.change;
-  if (wanted.expiresAt && wanted.expiresAt <= now)
-    throw coreProblems.requestInvalid({
-      detail: 'expiresAt must be in the future.',
-      errors: [{ pointer: '/body/expiresAt', detail: 'Must be in the future.' }],
-    });
+  refusePastExpiry(wanted.expiresAt, now);
   const changes = differences(row, wanted);
   const change = Object.fromEntries(Object.entries(changes).map(([field, { to }]) => [field, to])) as ApiKeyChange;
   const after = { ...row, ...change };

@@ -4,6 +4,7 @@ import { viewOf } from './api-key-view.ts';
 import { keepWithinMaker, type MakerBounds } from './keep-within-maker.ts';
 import { digestApiKey, generateApiKey, type RandomBytes } from './key-format.ts';
 import { environmentNotAllowed, scopeNotHeld } from './problems.ts';
+import { refusePastExpiry } from './refuse-past-expiry.ts';
 import { insertApiKey, publishApiKeyChange } from './repository.ts';
 import { defaultRateLimitPerMinute, type ApiKeyView, type CreateApiKeyInput } from './schema.ts';
 import type { ApiKeyRow } from './tables.ts';
@@ -61,11 +62,7 @@ export const createApiKey = async (
   const input = maker.bounds ? keepWithinMaker(wanted, maker.bounds) : wanted;
   refuseUnknownScopes(input.scopes, scopeCatalogue);
   refuseScopesNotHeld(input.scopes, maker.scopes);
-  if (input.expiresAt !== undefined && input.expiresAt <= now)
-    throw coreProblems.requestInvalid({
-      detail: 'expiresAt must be in the future.',
-      errors: [{ pointer: '/body/expiresAt', detail: 'Must be in the future.' }],
-    });
+  refusePastExpiry(input.expiresAt, now);
   if (tx.companyId === null) throw new Error('createApiKey needs the transaction of a company');
   const { key, keyId } = generateApiKey(input.environment, random);
   const row: ApiKeyRow = {

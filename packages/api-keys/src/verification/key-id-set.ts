@@ -1,6 +1,7 @@
-const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+import { base62Alphabet } from '../base62.ts';
+
 const digitOf = new Uint8Array(128);
-for (let digit = 0; digit < alphabet.length; digit += 1) digitOf[alphabet.charCodeAt(digit)] = digit;
+for (let digit = 0; digit < base62Alphabet.length; digit += 1) digitOf[base62Alphabet.charCodeAt(digit)] = digit;
 
 /** 62^8 is the largest such power that a double holds exactly; two of n random ids share it once in 2.2e14 / n. */
 const digitsKept = 8;
