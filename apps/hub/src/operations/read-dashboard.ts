@@ -1,20 +1,9 @@
 import type { Sql } from '@impact-hub/core';
 import { runReadinessChecks } from '../system/readiness.ts';
 import type { OperationsDeps } from './deps.ts';
+import { orNull } from './read-in-time.ts';
 import { readByLabel } from './read-counter.ts';
 import { readAuditTables, readIdempotencyRecords, readJobBacklog } from './read-stores.ts';
-
-/** As long as readiness checks may take. */
-const readingTimeoutMs = 2_000;
-
-/** Figures that a store cannot give in time are left out: the dashboard is looked at when something is down. */
-const orNull = <T>(reading: Promise<T>): Promise<T | null> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, readingTimeoutMs, null);
-  });
-  return Promise.race([reading.catch(() => null), late]).finally(() => clearTimeout(timer));
-};
 
 const summariseCache = ({ responseCache }: OperationsDeps) => {
   const { operations, entries, bytes, usesRedis } = responseCache.view();
