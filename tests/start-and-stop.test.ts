@@ -116,6 +116,23 @@ describe('an embedded installation', () => {
     expect(after).toMatchObject({ admin: before.admin, apiKey: before.apiKey, baseUrl: hub.url });
   });
 
+  test('gives its key the scopes that a later start brings', async () => {
+    await hub.end('SIGTERM');
+    const file = join(directory.path, 'upstreams.json');
+    const service = {
+      name: 'reports',
+      prefix: '/api/reports',
+      target: 'https://reports.example',
+      scopes: ['reports:read'],
+    };
+    await writeFile(file, JSON.stringify({ scopes: { 'reports:read': 'Read reports.' }, upstreams: [service] }));
+    hub = await startHubProcess({ ...settings(), HUB_UPSTREAMS_FILE: file });
+    const { apiKey } = await credentials();
+    const response = await fetch(`${hub.url}/admin/api-keys`, { headers: { 'x-api-key': apiKey } });
+    const { data } = (await response.json()) as { data: { scopes: string[] }[] };
+    expect(data[0]?.scopes).toContain('reports:read');
+  });
+
   test('recovers from SIGKILL, which leaves its stores running', async () => {
     await hub.end('SIGKILL');
     expect(processesOf(directory.path).length).toBeGreaterThan(0);
