@@ -9,8 +9,7 @@ type Problem = { status: number; code: string; requestId: string; errors?: { poi
 
 /** Things of company A, by `<path>` with the parameter's name: what company B must not be able to tell from nothing. */
 let thingsOfA: Record<string, string>;
-let keyOfA: string;
-let keyOfB: string;
+let [keyOfA, keyOfB] = ['', ''];
 /** For the routes that no key may call: the system's administrator in company A, and company B's. */
 let headersOfA: Record<string, string>;
 let headersOfB: Record<string, string>;
