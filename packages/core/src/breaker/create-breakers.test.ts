@@ -13,9 +13,12 @@ let listening = 0;
 beforeAll(async () => {
   redis = await createTestRedis();
 });
-afterEach(() => {
+const listeners = async (): Promise<unknown> => (await redis.redis.pubsub('NUMSUB', 'hub:{breakers}:news'))[1];
+afterEach(async () => {
   listening = 0;
   opened.splice(0).forEach((close) => close());
+  // Redis takes a moment to notice; the next test counts who listens.
+  await vi.waitFor(async () => expect(await listeners()).toBe(0));
 });
 afterAll(() => redis.close());
 
@@ -43,8 +46,7 @@ const setUpShared = async () => {
   await vi.waitFor(() => connection.ping());
   const made = setUp(connection);
   listening += 1;
-  // Those of the test before may be there for another moment.
-  await vi.waitFor(async () => expect((await redis.redis.pubsub('NUMSUB', 'hub:{breakers}:news'))[1]).toBe(listening));
+  await vi.waitFor(async () => expect(await listeners()).toBe(listening));
   return { ...made, connection };
 };
 
