@@ -18,7 +18,7 @@ afterEach(async () => {
   listening = 0;
   opened.splice(0).forEach((close) => close());
   // Redis takes a moment to notice; the next test counts who listens.
-  await vi.waitFor(async () => expect(await listeners()).toBe(0));
+  await vi.waitUntil(async () => (await listeners()) === 0);
 });
 afterAll(() => redis.close());
 
