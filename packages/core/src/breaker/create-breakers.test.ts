@@ -1,17 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { controlledClock, createTestRedis, type TestRedis } from '@impact-hub/testkit';
+import { controlledClock, startOwnRedis } from '@impact-hub/testkit';
 import { createLogger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { BreakerOpenError } from './circuit.ts';
 import { createBreakers, type Breakers } from './create-breakers.ts';
 
-let redis: TestRedis;
+/** A server of its own: messages reach all databases of one, and the other tests' hubs listen, too. */
+let server: Awaited<ReturnType<typeof startOwnRedis>>;
+let redis: { url: string; redis: Redis };
 const opened: (() => void)[] = [];
 let listening = 0;
 beforeAll(async () => {
-  redis = await createTestRedis();
+  server = await startOwnRedis();
+  redis = { url: server.url, redis: new Redis(server.url) };
 });
 const listeners = async (): Promise<unknown> => (await redis.redis.pubsub('NUMSUB', 'hub:{breakers}:news'))[1];
 afterEach(async () => {
@@ -20,7 +23,10 @@ afterEach(async () => {
   // Redis takes a moment to notice; the next test counts who listens.
   await vi.waitUntil(async () => (await listeners()) === 0);
 });
-afterAll(() => redis.close());
+afterAll(async () => {
+  redis.redis.disconnect();
+  await server.close();
+});
 
 const log = createLogger({ level: 'silent' });
 const setUp = (connection?: Redis) => {
