@@ -1,5 +1,5 @@
+import type { LookUp } from '@impact-hub/core';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { LookUp } from './connect-guarded.ts';
 import { createStage, problemOf } from './test-upstream.ts';
 
 const { behindHub, hubTo, service, strike } = createStage();

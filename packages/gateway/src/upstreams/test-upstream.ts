@@ -13,9 +13,9 @@ import {
   type Edge,
   type Environment,
   type HttpLimits,
+  type LookUp,
 } from '@impact-hub/core';
 import { controlledClock, keyPrincipal } from '@impact-hub/testkit';
-import type { LookUp } from './connect-guarded.ts';
 import { createUpstreams } from './create-upstreams.ts';
 import { createIdentitySigner } from './identity-signer.ts';
 import { parseUpstreamsFile } from './upstream-settings.ts';

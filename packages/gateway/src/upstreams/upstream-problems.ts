@@ -1,6 +1,5 @@
-import { defineProblem, type BreakerOpenError, type ProblemError } from '@impact-hub/core';
+import { defineProblem, PrivateAddressError, type BreakerOpenError, type ProblemError } from '@impact-hub/core';
 import { errors } from 'undici';
-import { PrivateAddressError } from './connect-guarded.ts';
 
 const unreachable = defineProblem({
   code: 'upstreams.unreachable',

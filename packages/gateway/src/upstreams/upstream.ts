@@ -1,6 +1,14 @@
-import type { AccessPolicy, Breaker, Breakers, ChangeFeed, Clock, MetricsRegistry } from '@impact-hub/core';
+import {
+  connectGuarded,
+  type AccessPolicy,
+  type Breaker,
+  type Breakers,
+  type ChangeFeed,
+  type Clock,
+  type LookUp,
+  type MetricsRegistry,
+} from '@impact-hub/core';
 import { Pool } from 'undici';
-import { connectGuarded, type LookUp } from './connect-guarded.ts';
 import type { IdentitySigner } from './identity-signer.ts';
 import type { ResponseHeaderRules } from './response-headers.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';

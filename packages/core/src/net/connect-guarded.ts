@@ -1,7 +1,7 @@
 import { lookup as lookUpName, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { isPublicAddress } from '@impact-hub/core';
 import { buildConnector } from 'undici';
+import { isPublicAddress } from './ip-range.ts';
 
 /** The upstream's name leads to an address the hub must not connect to for it. */
 export class PrivateAddressError extends Error {
