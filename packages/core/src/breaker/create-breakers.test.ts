@@ -2,21 +2,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { controlledClock, startOwnRedis } from '@impact-hub/testkit';
+import { redisChannel } from '../redis-channel.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { BreakerOpenError } from './circuit.ts';
 import { createBreakers, type Breakers } from './create-breakers.ts';
 
-/** A server of its own: messages reach all databases of one, and the other tests' hubs listen, too. */
+/** A server of its own: one test ends connections of others. */
 let server: Awaited<ReturnType<typeof startOwnRedis>>;
 let redis: { url: string; redis: Redis };
+let channel: string;
 const opened: (() => void)[] = [];
 let listening = 0;
 beforeAll(async () => {
   server = await startOwnRedis();
   redis = { url: server.url, redis: new Redis(server.url) };
+  channel = redisChannel(redis.redis, 'breakers');
 });
-const listeners = async (): Promise<unknown> => (await redis.redis.pubsub('NUMSUB', 'hub:{breakers}:news'))[1];
+const listeners = async (): Promise<unknown> => (await redis.redis.pubsub('NUMSUB', channel))[1];
 afterEach(async () => {
   listening = 0;
   opened.splice(0).forEach((close) => close());
@@ -36,8 +39,9 @@ const setUp = (connection?: Redis) => {
   opened.push(breakers.stop);
   return { breakers, clock, metrics };
 };
-const connect = (): Redis => {
+const connect = (db = 0): Redis => {
   const connection = new Redis(redis.url, {
+    db,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     commandTimeout: 2_000,
@@ -196,12 +200,27 @@ describe('breakers that share a Redis', () => {
   it('ignore messages that are none', async () => {
     const one = await setUpShared();
     for (const text of ['', '{', '{"from":"x","name":"n","news":{"state":"open","remainingMs":-1}}', 'null'])
-      await redis.redis.publish('hub:{breakers}:news', text);
+      await redis.redis.publish(channel, text);
     await redis.redis.publish(
-      'hub:{breakers}:news',
+      channel,
       JSON.stringify({ from: 'x', name: 'valid', news: { state: 'open', remainingMs: 50 } }),
     );
     await vi.waitFor(() => expect(one.breakers.list().map(({ name }) => name)).toEqual(['valid']));
+  });
+
+  it('hear nothing of a hub on another database of the same server', async () => {
+    const one = await setUpShared();
+    const stranger = connect(1);
+    await vi.waitFor(() => stranger.ping());
+    await breakIt(setUp(stranger).breakers, 'partner');
+    await vi.waitFor(async () => expect(await stranger.exists('hub:{breaker:partner}:open')).toBe(1));
+    // What comes after it on the same connection has arrived: so would the news have.
+    await stranger.publish(
+      channel,
+      JSON.stringify({ from: 'x', name: 'last', news: { state: 'open', remainingMs: 60_000 } }),
+    );
+    await vi.waitFor(() => expect(stateOf(one.breakers, 'last')).toBe('open'));
+    expect(one.breakers.list().map(({ name }) => name)).toEqual(['last']);
   });
 
   it('decide alone, at once, while Redis is away', async () => {

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { newId } from '../ids.ts';
+import { redisChannel } from '../redis-channel.ts';
 import type { CircuitNews } from './circuit.ts';
 
-const channel = 'hub:{breakers}:news';
 /** Exists while the circuit is open; its lifetime is the time left. */
 const openKey = (name: string): string => `hub:{breaker:${name}}:open`;
 
@@ -46,6 +46,7 @@ const parse = (text: string): unknown => {
  */
 export const shareCircuits = (redis: Redis, hear: Hear, onReady: () => void): SharedCircuits => {
   const self = newId();
+  const channel = redisChannel(redis, 'breakers');
   const ignore = (): void => undefined;
   const subscriber = redis.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null, lazyConnect: false });
   subscriber.on('error', ignore);

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
+import { redisChannel } from '../redis-channel.ts';
 import type { Change } from './transaction.ts';
 
-const channel = 'hub:{changes}:news';
 /** Longer than any topic or key of the hub. */
 const maxMessageLength = 500;
 
@@ -24,6 +24,7 @@ export type ChangeMessages = {
 /** Carries changes over Redis besides PostgreSQL: whoever holds only one of the two connections still hears at once. */
 export const shareChanges = (redis: Redis, hear: (change: Change) => void): ChangeMessages => {
   const ignore = (): void => undefined;
+  const channel = redisChannel(redis, 'changes');
   const subscriber = redis.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null, lazyConnect: false });
   subscriber.on('error', ignore);
   subscriber.on('ready', () => void subscriber.subscribe(channel).catch(ignore));

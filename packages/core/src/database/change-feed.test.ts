@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { newId } from '../ids.ts';
+import { redisChannel } from '../redis-channel.ts';
 import { publishChange, startChangeFeed, type ChangeFeedOptions } from './change-feed.ts';
 import { connectDatabase, type Database } from './connect-database.ts';
 
@@ -173,7 +174,8 @@ describe('Redis', () => {
     const { seen, hears } = await listenerThrough(redis.redis);
     await hears(db);
     const junk = ['', 'no json', '{}', '[]', '["thing"]', '["thing",1]', 'null', `["thing","${'x'.repeat(600)}"]`];
-    for (const text of [...junk, '["thing","last"]']) await redis.redis.publish('hub:{changes}:news', text);
+    for (const text of [...junk, '["thing","last"]'])
+      await redis.redis.publish(redisChannel(redis.redis, 'changes'), text);
     await until(() => seen.includes('last'));
     expect([...new Set(seen)]).toEqual(['again', 'last']);
   });
