@@ -9,7 +9,5 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    // Tests of outages wait for real stores on machines that may be busy; what is broken fails twice.
-    retry: 1,
   },
 });

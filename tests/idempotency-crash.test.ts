@@ -101,7 +101,8 @@ const killWhileAsleep = async (trigger: string, change: WantedChange): Promise<s
     create function doze() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return new; end $$;
     ${trigger} for each row execute function doze()`);
   const unanswered = sendChange(urls()[0] ?? '', apiKey, change);
-  const isAsleep = () => database.owner`select 1 from pg_stat_activity where wait_event = 'PgSleep'`;
+  const isAsleep = () => database.owner`
+    select 1 from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`;
   while ((await isAsleep()).length === 0) await pause(5);
   await gateways[0]?.end('SIGKILL');
   expect(await unanswered).toBe('none');

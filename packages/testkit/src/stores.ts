@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectSql, ensureLogin, migrate, readMigrations } from '@impact-hub/core';
 import { startEmbeddedPostgres, startEmbeddedRedis } from '@impact-hub/embedded-stores';
+import { databasesOfRedis, forbidSharedEffects } from './test-redis.ts';
 
 /** Addresses of the stores that one test run shares; passed to the test files by vitest's `provide`. */
 export type TestStores = {
@@ -56,8 +57,9 @@ export const startTestStores = async (): Promise<{ stores: TestStores; stop(): P
       dataDir: join(dataDir, 'postgres'),
       settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' },
     }),
-    startEmbeddedRedis({ dataDir: join(dataDir, 'redis'), persistence: false }),
+    startEmbeddedRedis({ dataDir: join(dataDir, 'redis'), persistence: false, databases: databasesOfRedis }),
   ]);
+  await forbidSharedEffects(redis.url);
   await buildTemplate(postgres.adminUrl);
   return {
     stores: { adminUrl: postgres.adminUrl, redisUrl: redis.url },

@@ -130,7 +130,7 @@ test('losing everything in Redis delays jobs and loses none', async () => {
   await relay(1);
   await enqueue(50);
   await until(async () => (await database.owner`select 1 from job where state = 'queued'`).length === 0);
-  await store.redis.flushall();
+  await store.redis.flushdb();
   work();
   await until(drained);
   expect(await effects()).toEqual(upTo(50));

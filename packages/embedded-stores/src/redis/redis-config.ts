@@ -6,6 +6,8 @@ export type RedisConfig = {
   readonly port: number;
   readonly password: string;
   readonly persistence: boolean;
+  /** How many logical databases it has, numbered from 0. */
+  readonly databases: number;
 };
 
 const quoted = (value: string): string => {
@@ -13,7 +15,7 @@ const quoted = (value: string): string => {
 };
 
 /** The text of a configuration file. It carries the password, which a command line would show to every user. */
-export const renderRedisConfig = ({ dataDir, port, password, persistence }: RedisConfig): string => {
+export const renderRedisConfig = ({ dataDir, port, password, persistence, databases }: RedisConfig): string => {
   const lines: [name: string, value: string][] = [
     ['bind', loopbackHost],
     ['port', String(port)],
@@ -27,6 +29,7 @@ export const renderRedisConfig = ({ dataDir, port, password, persistence }: Redi
     ['set-proc-title', 'no'],
     // Queues must fail aloud rather than lose jobs.
     ['maxmemory-policy', 'noeviction'],
+    ['databases', String(databases)],
     ['save', ''],
     ['appendonly', persistence ? 'yes' : 'no'],
     ['appendfsync', 'everysec'],

@@ -31,6 +31,8 @@ export type EmbeddedRedisOptions = {
   readonly onProgress?: (line: string) => void;
   /** Whether the contents survive a restart (append-only file, written at least every second). Default true. */
   readonly persistence?: boolean;
+  /** How many logical databases it has, numbered from 0. Default 16, as Redis itself. */
+  readonly databases?: number;
 };
 
 /** A running Redis or Valkey server that belongs to this process. */
@@ -89,7 +91,7 @@ const startOnFreePort = async (
   options: EmbeddedRedisOptions,
   password: string,
 ): Promise<{ server: OwnProcess; port: number }> => {
-  const { dataDir, persistence = true } = options;
+  const { dataDir, persistence = true, databases = 16 } = options;
   const request: PortRequest = {
     store: 'Redis',
     dataDir,
@@ -99,7 +101,7 @@ const startOnFreePort = async (
   for (let attempt = 1; ; attempt += 1) {
     const port = await choosePort(request);
     await rememberPort(dataDir, port);
-    const server = await launch(program, { dataDir, port, password, persistence });
+    const server = await launch(program, { dataDir, port, password, persistence, databases });
     if (server !== 'port-taken') return { server, port };
     if (isChosenByPerson(request) || attempt === maxPortAttempts) throw portTaken({ ...request, port });
   }
