@@ -105,6 +105,12 @@ describe('the life of a key at the terminal', () => {
     expect(stats.keys.total).toBe(2);
 
     const rotated = await keys(['rotate', keyId, '--overlap', '24h', '--reason', 'Yearly']);
+    // Once the new key is in use, the old one is ended on purpose only.
+    expect((await hub.call('GET', '/admin/api-keys/stats', { key: rotated.stdout.trim() })).statusCode).toBe(403);
+    await vi.waitFor(async () => {
+      const { secrets } = await json<{ secrets: { firstUsedAt: string | null }[] }>(['show', keyId]);
+      expect(secrets[0]?.firstUsedAt).not.toBeNull();
+    });
     const overlapping = await keys(['rotate', keyId]);
     expect(overlapping).toMatchObject({ code: 1, stdout: '' });
     expect(overlapping.stderr).toContain(`hub keys retire-old ${keyId}`);

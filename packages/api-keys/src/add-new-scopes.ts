@@ -1,8 +1,9 @@
-import { recordAudit, type AuditActor } from '@impact-hub/audit';
+import type { AuditActor } from '@impact-hub/audit';
 import type { Clock, Tx } from '@impact-hub/core';
 import { eq } from 'drizzle-orm';
 import { statusOf } from './api-key-view.ts';
 import { keyIdOf } from './key-format.ts';
+import { recordKeyEvent } from './record-key-event.ts';
 import { lockApiKey, publishApiKeyChange } from './repository.ts';
 import { apiKey } from './tables.ts';
 
@@ -24,13 +25,11 @@ export const addNewScopes = async (
   const scopes = [...new Set([...row.scopes, ...Object.keys(deps.scopeCatalogue)])].sort();
   if (scopes.length === row.scopes.length) return false;
   await tx.orm.update(apiKey).set({ scopes, updatedAt: now }).where(eq(apiKey.id, row.id));
-  await recordAudit(tx, {
+  await recordKeyEvent(tx, { actor }, row, {
     type: 'api_key.changed',
     category: 'admin',
-    actor,
-    resource: { type: 'api_key', id: row.keyId },
     changes: { scopes: { from: row.scopes, to: scopes } },
-    metadata: { name: row.name, reason: 'a release or an upstream brought new scopes' },
+    metadata: { reason: 'a release or an upstream brought new scopes' },
   });
   await publishApiKeyChange(tx, row.keyId);
   return true;

@@ -1,9 +1,9 @@
-import { recordAudit } from '@impact-hub/audit';
 import type { Clock, Tx } from '@impact-hub/core';
 import { viewOf } from './api-key-view.ts';
 import type { KeyMaker } from './create-api-key.ts';
 import type { PatchApiKeyInput } from './lifecycle-schema.ts';
 import { lockChangeableKey, type KeyTarget } from './lock-changeable-key.ts';
+import { recordKeyEvent } from './record-key-event.ts';
 import { refuseBeyondMaker, widens } from './refuse-beyond-maker.ts';
 import { refusePastExpiry } from './refuse-past-expiry.ts';
 import { findApiKey, publishApiKeyChange, updateApiKey, type ApiKeyChange } from './repository.ts';
@@ -44,15 +44,12 @@ export const changeApiKey = async (
   if (widens(row, after)) refuseBeyondMaker(by, after);
   if (Object.keys(changes).length > 0) {
     await updateApiKey(tx, row.id, { ...change, updatedAt: now });
-    await recordAudit(tx, {
+    await recordKeyEvent(tx, by, row, {
       type: 'api_key.changed',
       category: 'admin',
       ...(change.enabled === false ? { severity: 'warning' as const } : {}),
-      actor: by.actor,
-      resource: { type: 'api_key', id: row.keyId },
-      ...(by.request === undefined ? {} : { request: by.request }),
       changes,
-      metadata: { name: row.name, reason: reason ?? null },
+      metadata: { reason: reason ?? null },
     });
     await publishApiKeyChange(tx, row.keyId);
   }

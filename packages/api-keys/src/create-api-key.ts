@@ -1,9 +1,10 @@
-import { recordAudit, type AuditActor } from '@impact-hub/audit';
+import type { AuditActor } from '@impact-hub/audit';
 import { coreProblems, newId, type Clock, type Principal, type RequestInfo, type Tx } from '@impact-hub/core';
 import { viewOf } from './api-key-view.ts';
 import { keepWithinMaker, type MakerBounds } from './keep-within-maker.ts';
 import { digestApiKey, generateApiKey, type RandomBytes } from './key-format.ts';
 import { environmentNotAllowed, scopeNotHeld } from './problems.ts';
+import { recordKeyEvent } from './record-key-event.ts';
 import { refusePastExpiry } from './refuse-past-expiry.ts';
 import { insertApiKey, publishApiKeyChange } from './repository.ts';
 import { defaultRateLimitPerMinute, type ApiKeyView, type CreateApiKeyInput } from './schema.ts';
@@ -81,14 +82,10 @@ export const createApiKey = async (
     revokeReason: null,
   };
   await insertApiKey(tx, row, Buffer.from(digestApiKey(key), 'base64'));
-  await recordAudit(tx, {
+  await recordKeyEvent(tx, maker, row, {
     type: 'api_key.created',
     category: 'admin',
-    actor: maker.actor,
-    resource: { type: 'api_key', id: keyId },
-    ...(maker.request === undefined ? {} : { request: maker.request }),
     metadata: {
-      name: input.name,
       environment: input.environment,
       scopes: input.scopes,
       rateLimitPerMinute: row.rateLimitPerMinute,

@@ -1,33 +1,15 @@
-import { routeDefiner, type CompanyPrincipal, type RequestInfo, type Tx } from '@impact-hub/core';
+import { routeDefiner } from '@impact-hub/core';
 import { changeApiKey } from './change-api-key.ts';
-import { refuseLiveFromTest, type KeyMaker } from './create-api-key.ts';
+import { changeOneKey, environments } from './change-one-key.ts';
 import type { ApiKeysDeps } from './deps.ts';
 import { patchBody, retireBody, retiredView, rotateBody, rotatedApiKeyView } from './lifecycle-schema.ts';
-import type { KeyTarget } from './lock-changeable-key.ts';
-import { makerOf } from './request-maker.ts';
 import { retireOldSecrets } from './retire-old-secrets.ts';
+import { revokeApiKey } from './revoke-api-key.ts';
 import { rotateApiKey } from './rotate-api-key.ts';
-import { apiKeyView, keyParams } from './schema.ts';
+import { apiKeyView, keyParams, revokeBody } from './schema.ts';
 
 const defineRoute = routeDefiner<ApiKeysDeps>();
 const access = { scopes: ['admin'] } as const;
-/** A test key changes test keys only: `refuseLiveFromTest`. */
-const environments = ['live', 'test'] as const;
-
-type Call = { principal: CompanyPrincipal; deps: ApiKeysDeps; request: RequestInfo };
-
-/** Runs a change of one key in a transaction of the caller's company. */
-const changing = <T>(
-  call: Call,
-  keyId: string,
-  change: (tx: Tx, by: KeyMaker, target: KeyTarget) => Promise<T>,
-): Promise<T> => {
-  const { principal, deps } = call;
-  const mayChange: KeyTarget['mayChange'] = ({ environment }) => refuseLiveFromTest(principal, environment);
-  return deps.db.company(principal.companyId, async (tx) =>
-    change(tx, await makerOf(tx, call, keyId), { keyId, mayChange }),
-  );
-};
 
 const change = defineRoute({
   method: 'PATCH',
@@ -41,10 +23,9 @@ const change = defineRoute({
   environments,
   input: { params: keyParams, body: patchBody },
   output: { 200: apiKeyView },
-  handler: (call) =>
-    changing(call, call.input.params.keyId, (tx, by, target) =>
-      changeApiKey(tx, call.deps, by, { ...target, change: call.input.body }),
-    ),
+  handler: changeOneKey((tx, { deps, input }, by, target) =>
+    changeApiKey(tx, deps, by, { ...target, change: input.body }),
+  ),
 });
 
 const rotate = defineRoute({
@@ -54,16 +35,16 @@ const rotate = defineRoute({
   summary: 'Give an API key a new secret',
   description:
     'The key id, scopes, limits and end stay. The old secret stays valid for the overlap, never longer than it would' +
-    ' have been; with `overlapFrom: "first_use"` it has no end until the new one is used. At most two secrets are' +
-    ' valid. The caller gets the new key, so must hold all of its scopes.',
+    ' have been; with `overlapFrom: "first_use"` it has no end until the new one is used. At most two secrets are valid:' +
+    ' a new one that was never used is replaced, and the old one stays. The caller gets the new key, so must hold all' +
+    ' of its scopes.',
   access,
   environments,
   input: { params: keyParams, body: rotateBody },
   output: { 200: rotatedApiKeyView },
-  handler: (call) =>
-    changing(call, call.input.params.keyId, (tx, by, target) =>
-      rotateApiKey(tx, call.deps, by, { ...target, rotation: call.input.body }),
-    ),
+  handler: changeOneKey((tx, { deps, input }, by, target) =>
+    rotateApiKey(tx, deps, by, { ...target, rotation: input.body }),
+  ),
 });
 
 const retireOld = defineRoute({
@@ -76,10 +57,24 @@ const retireOld = defineRoute({
   environments,
   input: { params: keyParams, body: retireBody },
   output: { 200: retiredView },
-  handler: (call) =>
-    changing(call, call.input.params.keyId, (tx, by, target) =>
-      retireOldSecrets(tx, call.deps, by, { ...target, reason: call.input.body?.reason }),
-    ),
+  handler: changeOneKey((tx, { deps, input }, by, target) =>
+    retireOldSecrets(tx, deps, by, { ...target, reason: input.body?.reason }),
+  ),
 });
 
-export const lifecycleRoutes = [change, rotate, retireOld];
+const revoke = defineRoute({
+  method: 'DELETE',
+  path: '/admin/api-keys/:keyId',
+  operationId: 'revokeApiKey',
+  summary: 'Revoke an API key for good',
+  description: 'From `revokedAt` on, every process refuses the key. Revoking a revoked key changes nothing.',
+  access,
+  environments,
+  input: { params: keyParams, body: revokeBody },
+  output: { 200: apiKeyView },
+  handler: changeOneKey((tx, { deps, input }, by, target) =>
+    revokeApiKey(tx, deps, by, { ...target, reason: input.body?.reason }),
+  ),
+});
+
+export const lifecycleRoutes = [change, rotate, retireOld, revoke];

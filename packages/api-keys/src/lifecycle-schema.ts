@@ -5,7 +5,8 @@ const { name, rateLimitPerMinute, expiresAt, allowedIps } = createBody.shape;
 export const reason = revokeBody.unwrap().shape.reason.describe('Kept in the audit log.');
 
 /** AWS, GitHub and others give a day; a week is the longest time that two secrets of a key may be valid. */
-const [defaultOverlapSeconds, maxOverlapSeconds] = [86_400, 604_800];
+export const defaultOverlapSeconds = 86_400;
+const maxOverlapSeconds = 604_800;
 
 export const patchBody = z
   .strictObject({
@@ -26,19 +27,24 @@ export const rotateBody = z
       .int()
       .min(0)
       .max(maxOverlapSeconds)
-      .default(defaultOverlapSeconds)
-      .describe('How long the old secret stays valid; default a day, at most a week, 0 ends it at once.'),
+      .optional()
+      .describe(
+        'How long the old secret stays valid; default a day, or as before when an unused secret is replaced; at most a' +
+          ' week, 0 ends it at once.',
+      ),
     overlapFrom: z
       .enum(['now', 'first_use'])
-      .default('now')
-      .describe('When the overlap begins. `first_use`: with the first accepted call that brings the new secret.'),
+      .optional()
+      .describe(
+        'When the overlap begins; default `now`. `first_use`: with the first accepted call that brings the new secret.',
+      ),
     force: z
       .boolean()
       .default(false)
       .describe('Ends the secret of an earlier rotation that is still valid, at once, instead of refusing.'),
     reason,
   })
-  .default({ overlapSeconds: defaultOverlapSeconds, overlapFrom: 'now', force: false });
+  .default({ force: false });
 
 export const retireBody = z.strictObject({ reason }).optional();
 
@@ -64,6 +70,9 @@ export const rotatedApiKeyView = createdApiKeyView.extend({
     .date()
     .nullable()
     .describe('When the old secret ends; null while that waits for the first use of the new one.'),
+  replacedUnused: z
+    .boolean()
+    .describe('Whether an earlier new secret, which nobody had used, was ended: whoever got it needs this one.'),
 });
 
 export const retiredView = z.object({

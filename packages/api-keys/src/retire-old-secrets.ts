@@ -1,8 +1,8 @@
-import { recordAudit } from '@impact-hub/audit';
 import type { Clock, Tx } from '@impact-hub/core';
 import type { KeyMaker } from './create-api-key.ts';
 import type { RetiredView } from './lifecycle-schema.ts';
 import { lockChangeableKey, type KeyTarget } from './lock-changeable-key.ts';
+import { recordKeyEvent } from './record-key-event.ts';
 import { publishApiKeyChange } from './repository.ts';
 import { lockSecrets, setSecretsEnd } from './secret-repository.ts';
 import { liveOldSecrets } from './secret-view.ts';
@@ -27,18 +27,11 @@ export const retireOldSecrets = async (
   const oldSecretLastUsedAt = uses.length === 0 ? null : new Date(Math.max(...uses));
   const inUse = oldSecretLastUsedAt !== null && now.getTime() - oldSecretLastUsedAt.getTime() < recentlyMs;
   if (ending.length > 0) {
-    await setSecretsEnd(
-      tx,
-      ending.map(({ id }) => id),
-      now,
-    );
-    await recordAudit(tx, {
+    await setSecretsEnd(tx, ending, now);
+    await recordKeyEvent(tx, by, row, {
       type: 'api_key.old_secrets_retired',
       category: 'security',
-      actor: by.actor,
-      resource: { type: 'api_key', id: row.keyId },
-      ...(by.request === undefined ? {} : { request: by.request }),
-      metadata: { name: row.name, reason: target.reason ?? null, endedCount: ending.length, oldSecretLastUsedAt },
+      metadata: { reason: target.reason ?? null, endedCount: ending.length, oldSecretLastUsedAt },
     });
     await publishApiKeyChange(tx, row.keyId);
   }

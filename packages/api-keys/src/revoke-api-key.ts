@@ -1,11 +1,11 @@
-import { recordAudit } from '@impact-hub/audit';
 import type { Clock, Tx } from '@impact-hub/core';
 import { viewOf } from './api-key-view.ts';
 import type { KeyMaker } from './create-api-key.ts';
+import type { KeyTarget } from './lock-changeable-key.ts';
 import { apiKeyNotFound } from './problems.ts';
+import { recordKeyEvent } from './record-key-event.ts';
 import { findApiKey, lockApiKey, publishApiKeyChange, setRevoked } from './repository.ts';
 import type { ApiKeyView } from './schema.ts';
-import type { ApiKeyRow } from './tables.ts';
 
 /**
  * Ends a key for good; every process refuses it once the transaction has committed. Revoking again changes nothing.
@@ -15,7 +15,7 @@ export const revokeApiKey = async (
   tx: Tx,
   { clock }: { clock: Clock },
   by: KeyMaker,
-  target: { keyId: string; reason?: string | undefined; mayChange?(key: ApiKeyRow): void },
+  target: KeyTarget & { reason?: string | undefined },
 ): Promise<ApiKeyView> => {
   const row = await lockApiKey(tx, target.keyId);
   if (row === undefined) throw apiKeyNotFound();
@@ -23,14 +23,11 @@ export const revokeApiKey = async (
   const now = clock.now();
   if (row.revokedAt === null) {
     await setRevoked(tx, row, { at: now, by: `${by.actor.kind}:${by.actor.id}`, reason: target.reason ?? null });
-    await recordAudit(tx, {
+    await recordKeyEvent(tx, by, row, {
       type: 'api_key.revoked',
       category: 'security',
       severity: 'warning',
-      actor: by.actor,
-      resource: { type: 'api_key', id: row.keyId },
-      ...(by.request === undefined ? {} : { request: by.request }),
-      metadata: { name: row.name, reason: target.reason ?? null },
+      metadata: { reason: target.reason ?? null },
     });
     await publishApiKeyChange(tx, row.keyId);
   }

@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => hub.close());
 
 type Command =
-  | { do: 'rotate'; overlapSeconds: number; overlapFrom: 'now' | 'first_use'; force: boolean }
+  | { do: 'rotate'; overlapSeconds?: number; overlapFrom?: 'now' | 'first_use'; force: boolean }
   | { do: 'use'; back: number }
   | { do: 'manage'; back: number }
   | { do: 'enable'; enabled: boolean }
@@ -19,12 +19,34 @@ type Command =
   | { do: 'retire' }
   | { do: 'revoke' };
 
+type Rotation = Extract<Command, { do: 'rotate' }>;
 type Secret = { endsAt: number; usedAt: number | null; waitingOverlap: number | null };
 type Model = { now: number; secrets: Secret[]; enabled: boolean; revoked: boolean; endsAt: number };
 
 /** Whether the secret made as the `index`th is accepted: the whole of what a rotation promises. */
 const accepts = ({ now, secrets, enabled, revoked, endsAt }: Model, index: number): boolean =>
   enabled && !revoked && now < endsAt && now < (secrets[index]?.endsAt ?? 0);
+
+const daySeconds = 86_400;
+
+const rotate = (model: Model, { overlapSeconds, overlapFrom, force }: Rotation): number => {
+  const { now, secrets } = model;
+  const newest = secrets.at(-1);
+  const old = secrets.slice(0, -1).filter(({ endsAt }) => endsAt > now);
+  // The only secret of a key is in use as far as anybody can tell; a newer one that was never used is lost.
+  const lost = old.length > 0 && newest?.usedAt === null ? newest : undefined;
+  if (model.revoked || now >= model.endsAt || (old.length > 0 && lost === undefined && !force)) return 409;
+  const staying = lost === undefined ? newest : old.at(-1);
+  for (const secret of secrets) if (secret !== staying) secret.endsAt = Math.min(secret.endsAt, now);
+  let waitingOverlap: number | null = null;
+  if (lost !== undefined && overlapSeconds === undefined && overlapFrom === undefined)
+    waitingOverlap = lost.waitingOverlap;
+  else if (overlapFrom === 'first_use') waitingOverlap = overlapSeconds ?? daySeconds;
+  else if (staying !== undefined)
+    staying.endsAt = Math.min(staying.endsAt, model.endsAt, now + (overlapSeconds ?? daySeconds));
+  secrets.push({ endsAt: Infinity, usedAt: null, waitingOverlap });
+  return 200;
+};
 
 /** Carries out a command on the model. @returns the status that the API has to answer with */
 const step = (model: Model, command: Command): number => {
@@ -64,16 +86,8 @@ const step = (model: Model, command: Command): number => {
       const waits = newest !== undefined && newest.waitingOverlap !== null && newest.usedAt === null;
       return index === secrets.length - 1 || waits ? 200 : 403;
     }
-    case 'rotate': {
-      if (model.revoked || now >= model.endsAt || (old.length > 0 && !command.force)) return 409;
-      for (const secret of old) secret.endsAt = now;
-      const current = secrets.at(-1);
-      if (current !== undefined && command.overlapFrom === 'now')
-        current.endsAt = Math.min(current.endsAt, model.endsAt, now + command.overlapSeconds);
-      const waitingOverlap = command.overlapFrom === 'first_use' ? command.overlapSeconds : null;
-      secrets.push({ endsAt: Infinity, usedAt: null, waitingOverlap });
-      return 200;
-    }
+    case 'rotate':
+      return rotate(model, command);
   }
 };
 
@@ -81,12 +95,15 @@ const seconds = fc.constantFrom(0, 1, 59, 60, 61, 3_600);
 const command: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 5,
-    arbitrary: fc.record({
-      do: fc.constant('rotate'),
-      overlapSeconds: seconds,
-      overlapFrom: fc.constantFrom('now', 'first_use'),
-      force: fc.boolean(),
-    }),
+    arbitrary: fc.record(
+      {
+        do: fc.constant('rotate'),
+        overlapSeconds: seconds,
+        overlapFrom: fc.constantFrom('now', 'first_use'),
+        force: fc.boolean(),
+      },
+      { requiredKeys: ['do', 'force'] },
+    ),
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('use'), back: fc.nat(2) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('manage'), back: fc.nat(2) }) },

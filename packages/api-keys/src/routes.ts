@@ -1,4 +1,4 @@
-import { decodeCursor, reply, routeDefiner, toPage } from '@impact-hub/core';
+import { decodeCursor, routeDefiner, toPage } from '@impact-hub/core';
 import { viewOf } from './api-key-view.ts';
 import { createApiKey, refuseLiveFromTest } from './create-api-key.ts';
 import type { ApiKeysDeps } from './deps.ts';
@@ -9,17 +9,7 @@ import { lifecycleRoutes } from './lifecycle-routes.ts';
 import { apiKeyNotFound } from './problems.ts';
 import { apiKeyTopic, findApiKey, selectApiKeys } from './repository.ts';
 import { makerOf } from './request-maker.ts';
-import { revokeApiKey } from './revoke-api-key.ts';
-import {
-  apiKeyPage,
-  apiKeyView,
-  createBody,
-  createdApiKeyView,
-  effectiveAccessView,
-  keyParams,
-  listQuery,
-  revokeBody,
-} from './schema.ts';
+import { apiKeyPage, createBody, createdApiKeyView, effectiveAccessView, keyParams, listQuery } from './schema.ts';
 import { selectSecrets } from './secret-repository.ts';
 import { secretViewsOf } from './secret-view.ts';
 
@@ -87,30 +77,6 @@ const get = defineRoute({
     }),
 });
 
-const revoke = defineRoute({
-  method: 'DELETE',
-  path: '/admin/api-keys/:keyId',
-  operationId: 'revokeApiKey',
-  summary: 'Revoke an API key for good',
-  description: 'From `revokedAt` on, every process refuses the key. Revoking a revoked key changes nothing.',
-  access,
-  environments: ['live', 'test'],
-  input: { params: keyParams, body: revokeBody },
-  output: { 200: apiKeyView },
-  handler: async (call) => {
-    const { input, principal, deps } = call;
-    const target = {
-      keyId: input.params.keyId,
-      reason: input.body?.reason,
-      mayChange: (key: { environment: 'live' | 'test' }) => refuseLiveFromTest(principal, key.environment),
-    };
-    const view = await deps.db.company(principal.companyId, async (tx) =>
-      revokeApiKey(tx, deps, await makerOf(tx, call, target.keyId), target),
-    );
-    return reply(200, view);
-  },
-});
-
 const showEffectiveAccess = defineRoute({
   method: 'GET',
   path: '/admin/api-keys/:keyId/effective-access',
@@ -128,4 +94,4 @@ const showEffectiveAccess = defineRoute({
   },
 });
 
-export const routes = [create, list, get, revoke, showEffectiveAccess, ...lifecycleRoutes, ...leakRoutes];
+export const routes = [create, list, get, showEffectiveAccess, ...lifecycleRoutes, ...leakRoutes];

@@ -46,12 +46,13 @@ export const insertSecret = async (
 };
 
 /** Sets the end of secrets. */
-export const setSecretsEnd = async (tx: Tx, ids: readonly string[], expiresAt: Date | null): Promise<void> => {
-  if (ids.length === 0) return;
-  await tx.orm
-    .update(apiKeySecret)
-    .set({ expiresAt })
-    .where(inArray(apiKeySecret.id, [...ids]));
+export const setSecretsEnd = async (
+  tx: Tx,
+  secrets: readonly Pick<ApiKeySecretRow, 'id'>[],
+  expiresAt: Date | null,
+): Promise<void> => {
+  const ids = secrets.map(({ id }) => id);
+  if (ids.length > 0) await tx.orm.update(apiKeySecret).set({ expiresAt }).where(inArray(apiKeySecret.id, ids));
 };
 
 /** Marks a secret as seen in public. */

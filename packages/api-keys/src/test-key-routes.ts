@@ -12,6 +12,21 @@ import { insertCompany, testCatalogue } from './test-company.ts';
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
+/** Status and problem code of an answer. */
+export const outcomeOf = ({ status, body }: { status: number; body: { code?: string } }) => [status, body.code];
+
+type Send<A> = (caller: CompanyPrincipal, method: Method, path: string, body?: unknown) => Promise<A>;
+
+const pathOf = (keyId: string, action = ''): string => `/admin/api-keys/${keyId}${action}`;
+
+/** Requests that change one key, sent by `admin` unless said otherwise. */
+const changesBy = <A>(send: Send<A>, admin: CompanyPrincipal) => ({
+  pathOf,
+  patch: (keyId: string, body: object, caller = admin) => send(caller, 'PATCH', pathOf(keyId), body),
+  rotate: (keyId: string, body: object = {}, caller = admin) => send(caller, 'POST', pathOf(keyId, '/rotate'), body),
+  retireOld: (keyId: string, body: object = {}) => send(admin, 'POST', pathOf(keyId, '/retire-old'), body),
+});
+
 /** The routes of this package over a database and a clock of their own, called by people and keys of one company. */
 export const startKeyRoutes = async (policy: LeakedKeyPolicy = 'revoke') => {
   const database = await createTestDatabase();
@@ -96,6 +111,8 @@ export const startKeyRoutes = async (policy: LeakedKeyPolicy = 'revoke') => {
     admin,
     send,
     make,
+    ...changesBy(send, admin),
+    inSeconds: (seconds: number): string => new Date(clock.nowMs() + seconds * 1_000).toISOString(),
     principalOf,
     keyCaller,
     stored,

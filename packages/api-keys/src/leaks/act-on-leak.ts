@@ -34,7 +34,7 @@ const act = async (tx: Tx, clock: Clock, outcome: LeakOutcome, key: ApiKeyRow, s
     case 'disabled':
       return changeApiKey(tx, { clock }, hub, { keyId, change: { enabled: false, reason } });
     case 'old_secret_ended':
-      await setSecretsEnd(tx, [secretId], clock.now());
+      await setSecretsEnd(tx, [{ id: secretId }], clock.now());
       return publishApiKeyChange(tx, keyId);
     case 'noted':
     case 'repeated':

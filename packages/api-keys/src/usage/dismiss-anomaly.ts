@@ -1,12 +1,13 @@
-import { recordAudit } from '@impact-hub/audit';
 import type { Clock, Tx } from '@impact-hub/core';
 import { eq } from 'drizzle-orm';
 import { viewOf } from '../api-key-view.ts';
 import type { KeyMaker } from '../create-api-key.ts';
+import type { KeyTarget } from '../lock-changeable-key.ts';
 import { apiKeyNotFound } from '../problems.ts';
+import { recordKeyEvent } from '../record-key-event.ts';
 import { findApiKey } from '../repository.ts';
 import type { ApiKeyView } from '../schema.ts';
-import { apiKeyUsage, type ApiKeyRow } from '../tables.ts';
+import { apiKeyUsage } from '../tables.ts';
 
 /**
  * Takes the flag off a key after somebody has looked at it. The same network is not flagged again; another one is.
@@ -17,7 +18,7 @@ export const dismissAnomaly = async (
   tx: Tx,
   { clock }: { clock: Clock },
   by: Pick<KeyMaker, 'actor' | 'request'>,
-  target: { keyId: string; mayChange?(key: ApiKeyRow): void },
+  target: KeyTarget,
 ): Promise<ApiKeyView> => {
   const found = await findApiKey(tx, target.keyId);
   if (found === undefined) throw apiKeyNotFound();
@@ -30,13 +31,10 @@ export const dismissAnomaly = async (
     .update(apiKeyUsage)
     .set({ anomalyNetwork: null, anomalyCalls: null, anomalyAt: null })
     .where(eq(apiKeyUsage.apiKeyId, key.id));
-  await recordAudit(tx, {
+  await recordKeyEvent(tx, by, key, {
     type: 'api_key.anomaly_dismissed',
     category: 'security',
-    actor: by.actor,
-    resource: { type: 'api_key', id: key.keyId },
-    ...(by.request === undefined ? {} : { request: by.request }),
-    metadata: { name: key.name, ...anomaly },
+    metadata: { ...anomaly },
   });
   return { ...view, anomaly: null };
 };

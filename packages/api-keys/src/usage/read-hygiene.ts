@@ -13,26 +13,26 @@ const day = (at: Date | null): string => at?.toISOString().slice(0, 10) ?? 'neve
 const minute = (at: Date | null): string => (at === null ? 'never' : `${at.toISOString().slice(0, 16)}Z`);
 
 /** What is said of a key, from the moment that makes it a finding. */
-const advice: Record<Finding, { why(at: Date | null): string; whatToDo: string }> = {
+const advice: Record<Finding, { why(at: Date | null): string; nextStep: string }> = {
   expiring: {
     why: (at) => `Ends on ${day(at)}.`,
-    whatToDo: 'Prolong it, or make a new key and move its users before that day.',
+    nextStep: 'Prolong it, or make a new key and move its users before that day.',
   },
   idle: {
     why: (at) => (at === null ? `Was never used in ${idleAfterDays} days or more.` : `Was last used on ${day(at)}.`),
-    whatToDo: 'Revoke it if nobody needs it; disable it first if that is uncertain.',
+    nextStep: 'Revoke it if nobody needs it; disable it first if that is uncertain.',
   },
   neverExpire: {
     why: () => 'Has no end: whoever finds it can use it until somebody notices.',
-    whatToDo: 'Give it an end, and rotate it before.',
+    nextStep: 'Give it an end, and rotate it before.',
   },
   oldSecretStillUsed: {
     why: (at) => `Its old secret was used at ${minute(at)}, after the new one was made.`,
-    whatToDo: 'Find who still sends the old key and give them the new one, then retire the old one.',
+    nextStep: 'Find who still sends the old key and give them the new one, then retire the old one.',
   },
   waitingForFirstUse: {
     why: (at) => `Its new secret, made at ${minute(at)}, was never used; the old one is still valid.`,
-    whatToDo: 'Put the new key into use; rotate again if it was lost.',
+    nextStep: 'Put the new key into use; if it was lost, rotate again: the lost one ends, the old one stays.',
   },
 };
 
@@ -77,10 +77,10 @@ export const readHygiene = async (tx: Tx, now: Date): Promise<HygieneView> => {
   const rows = await findRows(tx, now);
   const of = (finding: Finding): HygieneView[Finding] => {
     const found = rows.filter((row) => row.finding === finding);
-    const { why, whatToDo } = advice[finding];
+    const { why, nextStep } = advice[finding];
     return {
       count: found[0]?.count ?? 0,
-      keys: found.map(({ keyId, name, at }) => ({ keyId, name, why: why(at), whatToDo })),
+      keys: found.map(({ keyId, name, at }) => ({ keyId, name, why: why(at), nextStep })),
     };
   };
   return {

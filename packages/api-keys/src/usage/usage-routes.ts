@@ -1,7 +1,6 @@
 import { routeDefiner } from '@impact-hub/core';
-import { refuseLiveFromTest } from '../create-api-key.ts';
+import { changeOneKey, environments } from '../change-one-key.ts';
 import type { ApiKeysDeps } from '../deps.ts';
-import { makerOf } from '../request-maker.ts';
 import { apiKeyView, keyParams } from '../schema.ts';
 import { dismissAnomaly } from './dismiss-anomaly.ts';
 import { readHygiene } from './read-hygiene.ts';
@@ -40,19 +39,10 @@ const dismiss = defineRoute({
   summary: 'Take the anomaly flag off an API key',
   description: 'The same network is not flagged again for this key; another one is. Without a flag nothing changes.',
   access,
-  environments: ['live', 'test'],
+  environments,
   input: { params: keyParams },
   output: { 200: apiKeyView },
-  handler: (call) => {
-    const { input, principal, deps } = call;
-    const target = {
-      keyId: input.params.keyId,
-      mayChange: (key: { environment: 'live' | 'test' }) => refuseLiveFromTest(principal, key.environment),
-    };
-    return deps.db.company(principal.companyId, async (tx) =>
-      dismissAnomaly(tx, deps, await makerOf(tx, call), target),
-    );
-  },
+  handler: changeOneKey((tx, { deps }, by, target) => dismissAnomaly(tx, deps, by, target)),
 });
 
 export const usageRoutes = [stats, hygiene, dismiss];

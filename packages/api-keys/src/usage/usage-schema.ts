@@ -37,7 +37,7 @@ export const statsView = z.object({
   topKeys: z.array(z.object({ keyId: z.string(), name: z.string(), ...counts })).describe('The ten busiest.'),
 });
 
-const finding = z.object({ keyId: z.string(), name: z.string(), why: z.string(), whatToDo: z.string() });
+const finding = z.object({ keyId: z.string(), name: z.string(), why: z.string(), nextStep: z.string() });
 const findings = z.object({
   count: z.int().describe('All of them; `keys` holds the first 100.'),
   keys: z.array(finding),

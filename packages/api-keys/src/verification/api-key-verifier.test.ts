@@ -274,10 +274,15 @@ describe('change', () => {
 
   it('carries it at once when they are not', async () => {
     const verifier = await otherProcess(false);
-    const { key, keyId } = await makeKey(database.db, companyId);
-    expect(await verifier.verify(key, ip)).toMatchObject({ valid: true });
-    await revoke(keyId);
-    expect(await msUntilRefused(verifier, key)).toBeLessThan(500);
+    const latenesses: number[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      const { key, keyId } = await makeKey(database.db, companyId);
+      expect(await verifier.verify(key, ip)).toMatchObject({ valid: true });
+      await revoke(keyId);
+      latenesses.push(await msUntilRefused(verifier, key));
+    }
+    // Half of them: a busy machine delays single ones, and the feed's poll alone, each second, would be late for most.
+    expect(latenesses.toSorted((a, b) => a - b)[2]).toBeLessThan(300);
   });
 
   it('forgets nothing it need not: a change of another key leaves the cache alone', async () => {

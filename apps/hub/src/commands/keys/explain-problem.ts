@@ -82,8 +82,8 @@ const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, ' ');
 const firstLine = ({ code = '', title, detail = title, remedy, errors = [] }: Problem, refusal: Refusal): string => {
   // The detail of invalid input names fields of the request; the lines below tell the same by options.
   const what = code === 'request.invalid' && errors.length > 0 ? 'The hub does not take this' : detail;
-  const toDo = remedies.get(code)?.(refusal) ?? remedy ?? '';
-  return [what, toDo]
+  const nextStep = remedies.get(code)?.(refusal) ?? remedy ?? '';
+  return [what, nextStep]
     .filter((text) => text !== '')
     .map(sentence)
     .join(' ');

@@ -4,19 +4,16 @@ import { note, printJson, printTable } from './print.ts';
 
 type Hygiene = Record<
   string,
-  { count: number; keys: { keyId: string; name: string; why: string; whatToDo: string }[] }
+  { count: number; keys: { keyId: string; name: string; why: string; nextStep: string }[] }
 >;
 
 /** What to do about each finding in commands; a finding of a newer hub is told in the hub's own words. */
-const nextStep = new Map<string, (keyId: string) => string>([
+const nextCommands = new Map<string, (keyId: string) => string>([
   ['expiring', (keyId) => `Prolong it: hub keys change ${keyId} --expires-in 90d`],
   ['idle', (keyId) => `See whether anybody needs it: hub keys disable ${keyId}, later hub keys revoke ${keyId}`],
   ['neverExpire', (keyId) => `Give it an end: hub keys change ${keyId} --expires-in 90d`],
   ['oldSecretStillUsed', (keyId) => `Move who still sends the old key, then: hub keys retire-old ${keyId}`],
-  [
-    'waitingForFirstUse',
-    (keyId) => `Use the new key; if lost, hub keys rotate ${keyId} --force makes another and ends the old one`,
-  ],
+  ['waitingForFirstUse', (keyId) => `Use the new key; if it is lost, make another: hub keys rotate ${keyId}`],
 ]);
 
 /** `hub keys hygiene` */
@@ -27,7 +24,12 @@ export const addHygiene = (keys: Command, withHub: WithHub): Command =>
         const hygiene = await hub.call<Hygiene>('GET', '/admin/api-keys/hygiene');
         if (options.json === true) return printJson(hygiene);
         const rows = Object.entries(hygiene).flatMap(([finding, { keys: found }]) =>
-          found.map(({ keyId, name, why, whatToDo }) => [keyId, name, why, nextStep.get(finding)?.(keyId) ?? whatToDo]),
+          found.map(({ keyId, name, why, nextStep }) => [
+            keyId,
+            name,
+            why,
+            nextCommands.get(finding)?.(keyId) ?? nextStep,
+          ]),
         );
         if (rows.length === 0) return note('No key wants attention.');
         printTable(['key id', 'name', 'why', 'what to do'], rows);

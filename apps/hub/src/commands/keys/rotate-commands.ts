@@ -16,7 +16,7 @@ export const addRotate = (keys: Command, withHub: WithHub): Command =>
   hubCommand(keys, 'rotate <keyId>', 'give a key a new secret and print it, once', example)
     .option('--overlap <duration>', overlapHelp, parseDuration)
     .addOption(
-      new Option('--overlap-from <moment>', 'when the overlap begins').choices(['now', 'first_use']).default('now'),
+      new Option('--overlap-from <moment>', 'when the overlap begins; now unless given').choices(['now', 'first_use']),
     )
     .option('--force', 'end the secret of an earlier rotation that is still valid')
     .option('--reason <text>', 'kept in the audit log')
@@ -24,13 +24,14 @@ export const addRotate = (keys: Command, withHub: WithHub): Command =>
       withHub(options, async (hub) => {
         const { overlap: overlapSeconds, overlapFrom, force, reason } = options;
         const body = { overlapSeconds, overlapFrom, force, reason };
-        const made = await hub.call<Made & { oldSecretExpiresAt: string | null }>(
+        const made = await hub.call<Made & { oldSecretExpiresAt: string | null; replacedUnused: boolean }>(
           'POST',
           pathOfKey(keyId, '/rotate'),
           body,
         );
         const end = made.oldSecretExpiresAt;
         const old = end === null ? 'once the new key has been used' : `at ${when(end)}`;
+        if (made.replacedUnused) note('The new key of an earlier rotation, which nobody had used, has ended.');
         printKey(made, `Rotated key ${made.keyId}. The old secret ends ${old}.`, options);
       }),
     );
