@@ -1,12 +1,11 @@
 import { recordAudit, type AuditEvent } from '@impact-hub/audit';
 import type { Tx } from '@impact-hub/core';
-import type { KeyMaker } from './create-api-key.ts';
 import type { ApiKeyRow } from './tables.ts';
 
 /** Records in the transaction what somebody did to a key; `metadata` comes beside the key's name. */
 export const recordKeyEvent = (
   tx: Tx,
-  { actor, request }: Pick<KeyMaker, 'actor' | 'request'>,
+  { actor, request }: Pick<AuditEvent, 'actor' | 'request'>,
   { keyId, name }: Pick<ApiKeyRow, 'keyId' | 'name'>,
   { metadata, ...event }: Pick<AuditEvent, 'type' | 'category' | 'severity' | 'changes' | 'metadata'>,
 ): Promise<string> =>
