@@ -1,11 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { createTestDatabase, createTestRedis, type TestDatabase, type TestRedis } from '@impact-hub/testkit';
+import type { TestDatabase, TestRedis } from '@impact-hub/testkit';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { newId } from '../ids.ts';
-import { bindModule, defineModule } from '../module/define-module.ts';
 import { jobDefiner, PermanentJobError } from '../module/define-job.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createJobMetrics, createMetrics } from '../telemetry/metrics.ts';
@@ -14,30 +13,27 @@ import { startJobWorkers } from './job-workers.ts';
 import { queuePrefix } from './queue-names.ts';
 import { startRelay } from './relay.ts';
 import { runJob } from './run-job.ts';
+import { connectRelay, modulesOf, useJobStores } from './test-jobs.ts';
 
 const log = createLogger({ level: 'silent' });
 const companyId = newId();
 
+const stores = useJobStores();
 let database: TestDatabase;
 let store: TestRedis;
 let producer: Redis;
 const stops: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  store = await createTestRedis();
-  producer = new Redis(store.url, { enableOfflineQueue: false, maxRetriesPerRequest: 1 });
+  ({ database, store } = stores);
+  producer = connectRelay(store.url);
   await database.owner.unsafe(`
     create table effect (company_id uuid not null, n int not null);
     alter table effect enable row level security;
     create policy effect_company on effect to hub_runtime using (company_id = hub_company_id()) with check (company_id = hub_company_id());
     grant select, insert on effect to hub_runtime`);
 });
-afterAll(async () => {
-  producer.disconnect();
-  await store.close();
-  await database.drop();
-});
+afterAll(() => producer.disconnect());
 beforeEach(async () => {
   await database.owner`truncate effect, job`;
   await store.redis.flushdb();
@@ -65,7 +61,7 @@ const job = defineJob({
     outcomes.push(willRetry);
   },
 });
-const modules = [bindModule(defineModule<object>({ name: 'test', jobs: [job] }), {})];
+const modules = modulesOf(job);
 
 const relay = async (leaseSeconds = 60) => {
   const started = await startRelay({
