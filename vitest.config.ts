@@ -7,7 +7,9 @@ export default defineConfig({
     reporters: ['default', './packages/testkit/src/plain-result-reporter.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 20_000,
+    // All of these only end what hangs: a busy machine must not fail what is right.
+    testTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
   },
 });

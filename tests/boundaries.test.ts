@@ -38,7 +38,7 @@ beforeAll(async () => {
     "import { one } from '../../core/src/index.ts';\nexport const three: number = one;\n",
   );
   await plant('apps/hub/src/main.ts', "import { three } from '../../../packages/crypto/src/index.ts';\nvoid three;\n");
-}, 30_000);
+}, 60_000);
 afterAll(() => directory.remove());
 
 test('a tree that keeps the ladder passes', async () => {

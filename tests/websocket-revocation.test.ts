@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 import { createTestHub, type TestHub } from './support/test-hub.ts';
 
@@ -52,7 +52,7 @@ const open = async (key: string): Promise<{ socket: Socket; received(): string }
   );
   socket.on('data', (chunk) => (all += chunk.toString('latin1')));
   socket.on('error', () => undefined);
-  await vi.waitFor(() => expect(all).toContain('\r\n\r\n'));
+  await expect.poll(() => all).toContain('\r\n\r\n');
   expect(all).toMatch(/^HTTP\/1\.1 101 /);
   return { socket, received: () => all.slice(all.indexOf('\r\n\r\n') + 4) };
 };
@@ -73,9 +73,9 @@ test.each([
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   expect(answer.statusCode, answer.body).toBeLessThan(300);
-  await vi.waitFor(() => expect([first.socket.closed, second.socket.closed]).toEqual([true, true]));
+  await expect.poll(() => [first.socket.closed, second.socket.closed], { timeout: 2_000 }).toEqual([true, true]);
   expect([first.received(), second.received()]).toEqual([closed1008, closed1008]);
   stays.socket.write('still here');
-  await vi.waitFor(() => expect(stays.received()).toBe('still here'));
+  await expect.poll(() => stays.received()).toBe('still here');
   stays.socket.destroy();
 });

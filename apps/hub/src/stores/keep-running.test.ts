@@ -24,9 +24,9 @@ test('a store that ends by itself is started again, at the address of the first'
     () => undefined,
   );
   children[0]?.end();
-  await tick();
+  await expect.poll(() => children.length).toBe(2);
   children[1]?.end();
-  await tick();
+  await expect.poll(() => children.length).toBe(3);
   expect(started).toEqual([
     { number: 0, first: undefined },
     { number: 1, first: 0 },
@@ -50,7 +50,6 @@ test('a restart that fails is tried again', async () => {
     () => undefined,
   );
   first.end();
-  await new Promise((resolve) => setTimeout(resolve, 400));
-  expect(attempts).toBe(3);
+  await expect.poll(() => attempts).toBe(3);
   await running.stop();
 });

@@ -282,7 +282,7 @@ describe('change', () => {
       latenesses.push(await msUntilRefused(verifier, key));
     }
     // Half of them: a busy machine delays single ones, and the feed's poll alone, each second, would be late for most.
-    expect(latenesses.toSorted((a, b) => a - b)[2]).toBeLessThan(300);
+    expect(latenesses.toSorted((a, b) => a - b)[2]).toBeLessThan(500);
   });
 
   it('forgets nothing it need not: a change of another key leaves the cache alone', async () => {

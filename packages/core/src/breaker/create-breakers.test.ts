@@ -24,7 +24,7 @@ afterEach(async () => {
   listening = 0;
   opened.splice(0).forEach((close) => close());
   // Redis takes a moment to notice; the next test counts who listens.
-  await vi.waitUntil(async () => (await listeners()) === 0);
+  await vi.waitUntil(async () => (await listeners()) === 0, 10_000);
 });
 afterAll(async () => {
   redis.redis.disconnect();
@@ -53,10 +53,10 @@ const connect = (db = 0): Redis => {
 /** Like another process: a connection and state of its own. */
 const setUpShared = async () => {
   const connection = connect();
-  await vi.waitFor(() => connection.ping());
+  await vi.waitFor(() => connection.ping(), 10_000);
   const made = setUp(connection);
   listening += 1;
-  await vi.waitFor(async () => expect(await listeners()).toBe(listening));
+  await expect.poll(() => listeners()).toBe(listening);
   return { ...made, connection };
 };
 
@@ -164,28 +164,28 @@ describe('breakers that share a Redis', () => {
   it('open, probe and close together', async () => {
     const [one, two] = [await setUpShared(), await setUpShared()];
     await breakIt(one.breakers, 'shared');
-    await vi.waitFor(() => expect(stateOf(two.breakers, 'shared')).toBe('open'), { interval: 5 });
+    await expect.poll(() => stateOf(two.breakers, 'shared'), { interval: 5 }).toBe('open');
     for (const { clock } of [one, two]) clock.advanceMs(60_000);
     const probe = one.breakers.get('shared').permit();
-    await vi.waitFor(() => expect(two.breakers.get('shared').view().isProbing).toBe(true), { interval: 5 });
+    await expect.poll(() => two.breakers.get('shared').view().isProbing, { interval: 5 }).toBe(true);
     expect(() => two.breakers.get('shared').permit()).toThrow(BreakerOpenError);
     probe.success();
-    await vi.waitFor(() => expect(two.breakers.get('shared').view().successes).toBe(1), { interval: 5 });
+    await expect.poll(() => two.breakers.get('shared').view().successes, { interval: 5 }).toBe(1);
     two.breakers.get('shared').permit().success();
     expect(stateOf(two.breakers, 'shared')).toBe('closed');
-    await vi.waitFor(() => expect(stateOf(one.breakers, 'shared')).toBe('closed'), { interval: 5 });
+    await expect.poll(() => stateOf(one.breakers, 'shared'), { interval: 5 }).toBe('closed');
   });
 
   it('know of a circuit that opened before they started, for the time that is left', async () => {
     const one = await setUpShared();
     await breakIt(one.breakers, 'earlier');
-    await vi.waitFor(async () => expect(await redis.redis.pttl('hub:{breaker:earlier}:open')).toBeGreaterThan(55_000));
+    await expect.poll(() => redis.redis.pttl('hub:{breaker:earlier}:open')).toBeGreaterThan(55_000);
     const two = await setUpShared();
-    await vi.waitFor(() => expect(stateOf(two.breakers, 'earlier')).toBe('open'));
+    await expect.poll(() => stateOf(two.breakers, 'earlier')).toBe('open');
     expect(two.breakers.get('earlier').view().retryAfterMs).toBeGreaterThan(55_000);
     two.breakers.reset('earlier');
-    await vi.waitFor(() => expect(stateOf(one.breakers, 'earlier')).toBe('closed'));
-    await vi.waitFor(async () => expect(await redis.redis.exists('hub:{breaker:earlier}:open')).toBe(0));
+    await expect.poll(() => stateOf(one.breakers, 'earlier')).toBe('closed');
+    await expect.poll(() => redis.redis.exists('hub:{breaker:earlier}:open')).toBe(0);
   });
 
   it('are all reset by one, also those the one has never heard of', async () => {
@@ -193,8 +193,8 @@ describe('breakers that share a Redis', () => {
     two.breakers.get('only two').adopt({ state: 'open', remainingMs: 60_000 });
     await redis.redis.set('hub:{breaker:only two}:open', '1');
     one.breakers.reset();
-    await vi.waitFor(() => expect(stateOf(two.breakers, 'only two')).toBe('closed'));
-    await vi.waitFor(async () => expect(await redis.redis.exists('hub:{breaker:only two}:open')).toBe(0));
+    await expect.poll(() => stateOf(two.breakers, 'only two')).toBe('closed');
+    await expect.poll(() => redis.redis.exists('hub:{breaker:only two}:open')).toBe(0);
   });
 
   it('ignore messages that are none', async () => {
@@ -205,21 +205,21 @@ describe('breakers that share a Redis', () => {
       channel,
       JSON.stringify({ from: 'x', name: 'valid', news: { state: 'open', remainingMs: 50 } }),
     );
-    await vi.waitFor(() => expect(one.breakers.list().map(({ name }) => name)).toEqual(['valid']));
+    await expect.poll(() => one.breakers.list().map(({ name }) => name)).toEqual(['valid']);
   });
 
   it('hear nothing of a hub on another database of the same server', async () => {
     const one = await setUpShared();
     const stranger = connect(1);
-    await vi.waitFor(() => stranger.ping());
+    await vi.waitFor(() => stranger.ping(), 10_000);
     await breakIt(setUp(stranger).breakers, 'partner');
-    await vi.waitFor(async () => expect(await stranger.exists('hub:{breaker:partner}:open')).toBe(1));
+    await expect.poll(() => stranger.exists('hub:{breaker:partner}:open')).toBe(1);
     // What comes after it on the same connection has arrived: so would the news have.
     await stranger.publish(
       channel,
       JSON.stringify({ from: 'x', name: 'last', news: { state: 'open', remainingMs: 60_000 } }),
     );
-    await vi.waitFor(() => expect(stateOf(one.breakers, 'last')).toBe('open'));
+    await expect.poll(() => stateOf(one.breakers, 'last')).toBe('open');
     expect(one.breakers.list().map(({ name }) => name)).toEqual(['last']);
   });
 
@@ -248,6 +248,6 @@ describe('breakers that share a Redis', () => {
     expect(two.breakers.list()).toEqual([]);
     await one.connection.connect();
     await redis.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await vi.waitFor(() => expect(stateOf(two.breakers, 'missed')).toBe('open'), { timeout: 5_000 });
+    await expect.poll(() => stateOf(two.breakers, 'missed')).toBe('open');
   });
 });

@@ -55,14 +55,14 @@ it('requests whose client goes away, or whose answer breaks off, end like any ot
     return socket;
   };
   const gone = send('/never');
-  await vi.waitFor(() => expect(begun).toHaveBeenCalled());
+  await expect.poll(() => begun).toHaveBeenCalled();
   expect(serving.requestsInFlight).toBe(1);
   gone.destroy();
-  await vi.waitFor(() => expect(finished).toEqual(['/never 499']));
+  await expect.poll(() => finished).toEqual(['/never 499']);
   send('/half/x');
-  await vi.waitFor(() => expect(finished).toHaveLength(2));
+  await expect.poll(() => finished).toHaveLength(2);
   const whole = send('/whole');
-  await vi.waitFor(() => expect(finished).toHaveLength(3));
+  await expect.poll(() => finished).toHaveLength(3);
   whole.destroy();
   await server.inject('/whole');
   expect(finished).toEqual(['/never 499', '/half/x 200', '/whole 200', '/whole 200']);

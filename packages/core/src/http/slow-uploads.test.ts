@@ -11,9 +11,9 @@ import { buildHttpServer } from './build-http-server.ts';
 import { defaultHttpLimits } from './http-limits.ts';
 
 const limits = {
-  handlerTimeoutMs: 300,
-  headersTimeoutMs: 1_000,
-  requestTimeoutMs: 1_200,
+  handlerTimeoutMs: 500,
+  headersTimeoutMs: 1_500,
+  requestTimeoutMs: 2_000,
   socketIdleTimeoutMs: 20_000,
   checkEveryMs: 50,
 };

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { coreProblems } from '@impact-hub/core';
 import { decodeJwt } from 'jose';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createStage, sendRaw } from './test-upstream.ts';
 
 const { behindHub, hubTo, strike } = createStage();
@@ -41,7 +41,7 @@ const open = async (port: number, text: string): Promise<{ socket: Socket; recei
   const socket = connect(port, '127.0.0.1', () => socket.write(text));
   socket.on('data', (chunk) => (all += chunk.toString('latin1')));
   socket.on('error', () => undefined);
-  await vi.waitFor(() => expect(all).toContain('\r\n\r\n'));
+  await expect.poll(() => all).toContain('\r\n\r\n');
   return { socket, received: () => all };
 };
 
@@ -53,12 +53,12 @@ describe('a WebSocket', () => {
     expect(received()).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
     expect(received().toLowerCase()).toContain(`sec-websocket-accept: ${acceptOf(key)}`.toLowerCase());
     socket.write('hello');
-    await vi.waitFor(() => expect(received()).toMatch(/\r\n\r\nearly hello$/));
+    await expect.poll(() => received()).toMatch(/\r\n\r\nearly hello$/);
     const { headers, url } = hub.opened[0]!.request;
     expect([url, headers['x-api-key']]).toEqual(['/live?x=1', undefined]);
     expect(decodeJwt(String(headers['x-hub-identity']))).toMatchObject({ aud: 'reports', kind: 'api_key' });
     socket.destroy();
-    await vi.waitFor(() => expect(hub.opened[0]!.socket.destroyed).toBe(true));
+    await expect.poll(() => hub.opened[0]!.socket.destroyed).toBe(true);
     expect(await hub.metrics.metrics()).toContain('upstream_requests_in_flight{upstream="reports"} 0');
   });
 
@@ -67,9 +67,9 @@ describe('a WebSocket', () => {
     const first = await open(hub.port, opening('reports:read reports:write'));
     const second = await open(hub.port, opening('reports:read reports:write'));
     hub.opened[0]!.socket.destroy();
-    await vi.waitFor(() => expect(first.socket.closed).toBe(true));
+    await expect.poll(() => first.socket.closed).toBe(true);
     await hub.server.close();
-    await vi.waitFor(() => expect(second.socket.closed).toBe(true));
+    await expect.poll(() => second.socket.closed).toBe(true);
   });
 
   it.each([
@@ -82,14 +82,14 @@ describe('a WebSocket', () => {
     hub.changeKey(keyId);
     hub.changeKey('another key', answer);
     socket.write('hello');
-    await vi.waitFor(() => expect(received()).toMatch(/hello$/));
+    await expect.poll(() => received()).toMatch(/hello$/);
     hub.changeKey(keyId, answer);
     hub.changeKey(keyId, answer);
-    await vi.waitFor(() => expect(socket.closed).toBe(true));
+    await expect.poll(() => socket.closed).toBe(true);
     expect(Buffer.from(received().split('hello')[1]!, 'latin1')).toEqual(
       Buffer.from([0x88, 2, code >> 8, code & 0xff]),
     );
-    await vi.waitFor(() => expect(hub.opened[0]!.socket.destroyed).toBe(true));
+    await expect.poll(() => hub.opened[0]!.socket.destroyed).toBe(true);
     expect(await hub.metrics.metrics()).toContain('upstream_requests_in_flight{upstream="reports"} 0');
   });
 
@@ -102,7 +102,7 @@ describe('a WebSocket', () => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
     });
     const { socket, received } = await open(hub.port, opening('reports:read reports:write'));
-    await vi.waitFor(() => expect(socket.closed).toBe(true));
+    await expect.poll(() => socket.closed).toBe(true);
     const [, frame = ''] = received().split('\r\n\r\n');
     expect(Buffer.from(frame, 'latin1')).toEqual(Buffer.from([0x88, 2, 0x03, 0xf0]));
   });

@@ -52,18 +52,30 @@ describe('limits of a company', () => {
   });
 });
 
-test('twenty thousand endpoints with one hint are indexed in linear time', async () => {
-  const endpoints = Array.from(
-    { length: 20_000 },
-    (_, n) => ({ id: `${n}`, companyId: `${n % 100}`, partner: 'benevity', state: 'active', hint: 'same' }) as Endpoint,
-  );
-  const startedAtMs = performance.now();
-  const directory = await openEndpointDirectory({
-    loader: { load: async () => endpoints },
-    changes: { subscribe: () => undefined },
-    onError: () => undefined,
-  });
-  expect(performance.now() - startedAtMs).toBeLessThan(400);
-  expect(directory.findByHint('benevity', 'same')).toHaveLength(20_000);
-  await directory.stop();
+test('endpoints with one hint are indexed in linear time', async () => {
+  const indexMs = async (count: number): Promise<number> => {
+    const endpoints = Array.from(
+      { length: count },
+      (_, n) =>
+        ({ id: `${n}`, companyId: `${n % 100}`, partner: 'benevity', state: 'active', hint: 'same' }) as Endpoint,
+    );
+    const startedAtMs = performance.now();
+    const directory = await openEndpointDirectory({
+      loader: { load: async () => endpoints },
+      changes: { subscribe: () => undefined },
+      onError: () => undefined,
+    });
+    const tookMs = performance.now() - startedAtMs;
+    expect(directory.findByHint('benevity', 'same')).toHaveLength(count);
+    await directory.stop();
+    return tookMs;
+  };
+  // In turns, and the best of each: a busy machine slows single runs, never the fastest of them.
+  const [few, many]: [number[], number[]] = [[], []];
+  for (let round = 0; round < 5; round += 1) {
+    few.push(await indexMs(5_000));
+    many.push(await indexMs(40_000));
+  }
+  // Eight times as many; quadratic would be sixty-four times as long.
+  expect(Math.min(...many) / Math.min(...few)).toBeLessThan(30);
 });
