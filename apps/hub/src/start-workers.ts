@@ -1,10 +1,12 @@
 import {
   createJobMetrics,
   electLeader,
+  groupSizesOf,
   registerJobBacklog,
   runSchedules,
   startJobWorkers,
   startRelay,
+  systemClock,
   type BoundModule,
   type Database,
   type Logger,
@@ -12,7 +14,8 @@ import {
   type ShutdownPhase,
 } from '@impact-hub/core';
 import type { Redis } from 'ioredis';
-import { readJobBacklog } from './operations/read-stores.ts';
+import { readIdempotencyRecords, readJobBacklog } from './operations/read-stores.ts';
+import { registerRecordMetrics } from './operations/register-record-metrics.ts';
 import { connectBlockingRedis } from './stores/connect-redis.ts';
 
 type Options = {
@@ -29,7 +32,14 @@ type Options = {
 export const startWorkers = async (options: Options): Promise<ShutdownPhase[]> => {
   const { db, modules, redis, log, metrics } = options;
   registerJobBacklog(metrics, () => readJobBacklog(db.systemSql));
-  const relay = await startRelay({ sql: db.systemSql, redis, log, leaseSeconds: options.jobLeaseSeconds });
+  registerRecordMetrics(metrics, { clock: systemClock }, () => readIdempotencyRecords(db.systemSql));
+  const relay = await startRelay({
+    sql: db.systemSql,
+    redis,
+    log,
+    leaseSeconds: options.jobLeaseSeconds,
+    groupSizes: groupSizesOf(modules),
+  });
   const blockingRedis = connectBlockingRedis(options.redisUrl);
   const workers = startJobWorkers({ modules, db, redis: blockingRedis, log, metrics: createJobMetrics(metrics) });
   const leadership = electLeader({

@@ -27,13 +27,13 @@ export const createStatistics = (
   let replaySince = new Date();
   let replayBase: ReplayCounts = { idempotency: {}, webhooks: {} };
   let audit: { since: Date | null; written: number } = { since: null, written: 0 };
-  let last = '';
+  const lastHeard = new Map<string, string>();
 
   const hear = (key: string): void => {
-    // Comes by several ways and counts once.
-    if (key === last) return;
-    last = key;
-    const [area, , atMs, written] = key.split(':');
+    const [area = '', , atMs, written] = key.split(':');
+    // Comes by several ways and counts once, also when the wish for another area came with it.
+    if (lastHeard.get(area) === key) return;
+    lastHeard.set(area, key);
     if (area === areas.audit) audit = { since: new Date(Number(atMs)), written: Number(written) };
     else {
       replaySince = new Date(Number(atMs));
