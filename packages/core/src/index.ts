@@ -23,6 +23,7 @@ export * from './jobs/job-workers.ts';
 export * from './jobs/publish-event.ts';
 export * from './jobs/relay.ts';
 export { dispatchId, queueName, queuePrefix, type Dispatch } from './jobs/queue-names.ts';
+export { restartJobs } from './jobs/restart-jobs.ts';
 export { retryDelayMs } from './jobs/retry-delay.ts';
 export { runJob, type JobOutcome } from './jobs/run-job.ts';
 export type { AccessPolicy } from './http/access-policy.ts';

@@ -105,6 +105,7 @@ export const impactInAttempt = pgTable(
     result: text('result').$type<'success' | 'failure'>().notNull(),
     error: text('error'),
     at: instant('at').notNull(),
+    replayId: uuid('replay_id'),
   },
   (table) => [primaryKey({ columns: [table.deliveryId, table.number] })],
 );

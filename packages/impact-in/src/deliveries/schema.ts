@@ -65,7 +65,13 @@ export const deliveryView = z.object({
 export const deliveryPage = z.object({ data: z.array(deliveryView), nextCursor: z.string().nullable() });
 export const deliveryDetail = deliveryView.extend({
   attemptLog: z.array(
-    z.object({ number: z.int(), result: z.enum(['success', 'failure']), error: z.string().nullable(), at: z.date() }),
+    z.object({
+      number: z.int(),
+      result: z.enum(['success', 'failure']),
+      error: z.string().nullable(),
+      at: z.date(),
+      replayId: z.uuid().nullable().describe('The replay that caused this attempt.'),
+    }),
   ),
 });
 
