@@ -6,21 +6,81 @@ export type Claimed = {
   generation: number;
   company_id: string | null;
   traceparent: string | null;
+  /** The group it belongs to; null for what an earlier release has dispatched. */
+  dispatch: string | null;
 };
 
-/**
- * Claims jobs that are due. SKIP LOCKED keeps two relays, and a relay and a worker that is busy with the row, out of
- * each other's way; so it does below.
- */
-export const claimQueued = (sql: Sql, leaseSeconds: number, batchSize: number) => sql<Claimed[]>`
+/** Stands for "no company" where companies take turns; the index of migration 0015 has it, too. */
+export const noCompany = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+/** Before all companies. */
+export const firstCompany = '00000000-0000-0000-0000-000000000000';
+
+/** Everything here is planned for the sizes of the moment: a plan made for an empty table would be kept for a full one. */
+const planned = { prepare: false };
+
+const listQueuesSql = `
+  with recursive waiting as (
+    (select queue from job where state = 'queued' order by queue limit 1)
+    union all
+    select (select queue from job where state = 'queued' and queue > waiting.queue order by queue limit 1)
+    from waiting where queue is not null
+  ) select queue from waiting where queue is not null`;
+
+/** The queues with anything queued. Steps from one to the next in the index, whatever the backlog. */
+export const listQueues = async (sql: Sql): Promise<string[]> =>
+  (await sql.unsafe<{ queue: string }[]>(listQueuesSql, [], planned)).map(({ queue }) => queue);
+
+const ownerSql = `coalesce(company_id, '${noCompany}'::uuid)`;
+const nextOwnerSql = (after: string): string => `
+  select ${ownerSql} as owner, run_at from job where state = 'queued' and queue = $1 and ${ownerSql} > ${after}
+  order by ${ownerSql}, run_at limit 1`;
+const listOwnersSql = `
+  with recursive waiting as (
+    (${nextOwnerSql('$2::uuid')})
+    union all
+    select next.owner, next.run_at from waiting cross join lateral (${nextOwnerSql('waiting.owner')}) next
+  ) select owner, run_at <= now() as due from waiting limit $3::int`;
+
+/** The next companies with anything queued, and whether any of it is due. */
+export const listOwners = (sql: Sql, queue: string, after: string, limit: number) =>
+  sql.unsafe<{ owner: string; due: boolean }[]>(listOwnersSql, [queue, after, limit], planned);
+
+export type Claim = {
+  queue: string;
+  owners: readonly string[];
+  /** At most so many of each company. */
+  rowsPerOwner: number;
+  groupSize: number;
+  leaseSeconds: number;
+};
+
+const claimQueuedSql = `
   with due as (
-    select id from job where state = 'queued' and run_at <= now()
-    order by run_at limit ${batchSize} for update skip locked
+    select j.id, j.run_at, owner from unnest($2::uuid[]) as owner cross join lateral (
+      select id, run_at from job where state = 'queued' and queue = $1 and ${ownerSql} = owner and run_at <= now()
+      order by run_at limit $3::int for update skip locked
+    ) j
+  ), named as (
+    select id, md5($4::text || owner || (row_number() over (partition by owner order by run_at, id) - 1) / $5::int)::uuid as name
+    from due
   )
   update job set
-    generation = generation + 1, state = 'dispatched', lease_until = now() + make_interval(secs => ${leaseSeconds})
-  from due where job.id = due.id and job.state = 'queued'
-  returning job.id, job.queue, job.generation, job.company_id, job.traceparent`;
+    generation = generation + 1, state = 'dispatched', lease_until = now() + make_interval(secs => $6::float8),
+    dispatch = named.name
+  from named where job.id = named.id and job.state = 'queued'
+  returning job.id, job.queue, job.generation, job.company_id, job.traceparent, job.dispatch`;
+
+/**
+ * Claims what is due of these companies, and puts it into groups. SKIP LOCKED keeps two relays, and a relay and a worker
+ * that is busy with the row, out of each other's way; so it does below.
+ *
+ * @param name new for every claim; the names of its groups are made from it
+ */
+export const claimQueued = (sql: Sql, claim: Claim, name: string) => {
+  const { queue, owners, rowsPerOwner, groupSize, leaseSeconds } = claim;
+  const list = `{${owners.join(',')}}`;
+  return sql.unsafe<Claimed[]>(claimQueuedSql, [queue, list, rowsPerOwner, name, groupSize, leaseSeconds], planned);
+};
 
 /** Takes over the jobs whose lease ran out, for one more lease: most of them may only be waiting for their turn. */
 export const extendExpired = (sql: Sql, leaseSeconds: number, batchSize: number) => sql<Claimed[]>`
@@ -30,11 +90,12 @@ export const extendExpired = (sql: Sql, leaseSeconds: number, batchSize: number)
   )
   update job set lease_until = now() + make_interval(secs => ${leaseSeconds})
   from expired where job.id = expired.id and job.state = 'dispatched'
-  returning job.id, job.queue, job.generation, job.company_id, job.traceparent`;
+  returning job.id, job.queue, job.generation, job.company_id, job.traceparent, job.dispatch`;
 
 /**
- * Starts the next generation of jobs that were dispatched in vain, and counts it: the worker sets a job aside that was
- * lost too often. Only this counts. Waiting long, and dispatches that never reached Redis, are no fault of the job.
+ * Starts the next generation of jobs that were dispatched in vain, each alone: one of a lost group may have ended its
+ * worker, and must not take the others along again. Counts it: the worker sets a job aside that was lost too often. Only
+ * this counts. Waiting long, and dispatches that never reached Redis, are no fault of the job.
  */
 export const redispatch = (sql: Sql, lost: readonly Claimed[]) => sql<Claimed[]>`
   with free as (
@@ -43,9 +104,9 @@ export const redispatch = (sql: Sql, lost: readonly Claimed[]) => sql<Claimed[]>
       on job.id = lost.id and job.generation = lost.generation
     where job.state = 'dispatched' for update of job skip locked
   )
-  update job set generation = generation + 1, lost_dispatches = lost_dispatches + 1
+  update job set generation = generation + 1, lost_dispatches = lost_dispatches + 1, dispatch = gen_random_uuid()
   from free where job.id = free.id
-  returning job.id, job.queue, job.generation, job.company_id, job.traceparent`;
+  returning job.id, job.queue, job.generation, job.company_id, job.traceparent, job.dispatch`;
 
 /** Undoes a claim whose jobs did not reach Redis. */
 export const giveBack = (sql: Sql, claimed: readonly Claimed[]) => sql`

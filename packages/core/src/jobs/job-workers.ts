@@ -6,10 +6,10 @@ import type { BoundModule } from '../module/define-module.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { JobMetrics } from '../telemetry/metrics.ts';
 import { closeWorkers } from './close-workers.ts';
-import { queueName, queuePrefix, type Dispatch } from './queue-names.ts';
+import { queueName, queuePrefix, type DispatchGroup } from './queue-names.ts';
 import { reportOutages } from './report-outages.ts';
 import { reportRun } from './report-run.ts';
-import { runJob } from './run-job.ts';
+import { runGroup } from './run-group.ts';
 
 export type JobWorkers = {
   /** Resolves when the jobs under way have ended; takes at most about a second more, whether Redis answers or not. */
@@ -33,20 +33,19 @@ export const startJobWorkers = (options: Options): JobWorkers => {
   const runs = new Set<Promise<void>>();
   const watch = reportOutages(log, abort.signal);
 
-  const run = async (job: Job<never, unknown>, deps: unknown, dispatch: Dispatch): Promise<void> => {
-    const startedAtMs = performance.now();
-    const result = await runJob({ db, job, deps, dispatch, signal: abort.signal, random });
-    reportRun(options, { job: job.name, dispatch, result, durationMs: performance.now() - startedAtMs });
-  };
+  const run = (job: Job<never, unknown>, deps: unknown, group: DispatchGroup): Promise<void> =>
+    runGroup({ db, job, deps, group, signal: abort.signal, random }, (dispatch, result, durationMs) =>
+      reportRun(options, { job: job.name, dispatch, result, durationMs }),
+    );
 
   const workers = options.modules.flatMap(({ module, deps }) =>
     module.jobs.map((job) => {
-      const process = async ({ data }: { data: Dispatch }): Promise<void> => {
+      const process = async ({ data }: { data: DispatchGroup }): Promise<void> => {
         const running = run(job, deps, data).finally(() => runs.delete(running));
         runs.add(running);
         await running;
       };
-      const worker = new Worker<Dispatch>(queueName(job.name), process, {
+      const worker = new Worker<DispatchGroup>(queueName(job.name), process, {
         connection: redis,
         prefix: queuePrefix,
         concurrency: job.concurrency ?? 8,

@@ -3,32 +3,23 @@ import type { Redis } from 'ioredis';
 import type { Sql } from 'postgres';
 import { giveBack, type Claimed } from './claim-jobs.ts';
 import { findLostDispatches } from './find-lost-dispatches.ts';
-import { dispatchId, queueName, queuePrefix, type Dispatch } from './queue-names.ts';
+import { byQueue, inTurns } from './group-claimed.ts';
+import { queueName, queuePrefix, type DispatchGroup } from './queue-names.ts';
 
 export type Queues = {
-  /** Hands claimed jobs to BullMQ. @throws when Redis fails; the jobs it did not take are queued again */
+  /** Hands claimed jobs to BullMQ, by groups. @throws when Redis fails; the jobs it did not take are queued again */
   dispatch(claimed: readonly Claimed[]): Promise<void>;
   /** Of jobs whose lease ran out, those that no worker will get any more. @throws when Redis fails */
   findLost(expired: readonly Claimed[]): Promise<Claimed[]>;
+  /** Groups of the queue that no worker has taken yet. @throws when Redis fails */
+  countWaiting(queue: string): Promise<number>;
   close(): Promise<void>;
 };
 
-const toDispatch = (job: Claimed): Dispatch => ({
-  id: job.id,
-  generation: job.generation,
-  companyId: job.company_id,
-  traceparent: job.traceparent,
+const toGroup = (jobs: readonly Claimed[]): DispatchGroup => ({
+  companyId: jobs[0]?.company_id ?? null,
+  jobs: jobs.map(({ id, generation, traceparent }) => ({ id, generation, traceparent })),
 });
-
-const byQueue = (claimed: readonly Claimed[]): Map<string, Claimed[]> => {
-  const groups = new Map<string, Claimed[]>();
-  for (const job of claimed) {
-    const group = groups.get(job.queue);
-    if (group === undefined) groups.set(job.queue, [job]);
-    else group.push(job);
-  }
-  return groups;
-};
 
 /** The relay's side of BullMQ: one queue for each name, opened when it is first needed. */
 export const openQueues = (sql: Sql, redis: Redis): Queues => {
@@ -50,11 +41,11 @@ export const openQueues = (sql: Sql, redis: Redis): Queues => {
     for (const [name, jobs] of waiting) {
       try {
         await queueFor(name).addBulk(
-          jobs.map((job) => ({
+          inTurns(jobs).map((group) => ({
             name,
-            data: toDispatch(job),
+            data: toGroup(group),
             opts: {
-              jobId: dispatchId(job.id, job.generation),
+              jobId: group[0]?.dispatch ?? '',
               removeOnComplete: true,
               removeOnFail: true,
               attempts: 1,
@@ -78,6 +69,7 @@ export const openQueues = (sql: Sql, redis: Redis): Queues => {
   return {
     dispatch,
     findLost,
+    countWaiting: (name) => redis.llen(queueFor(name).toKey('wait')),
     close: async () => {
       await Promise.all([...queues.values()].map((queue) => queue.close().catch(() => undefined)));
     },

@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Sql } from 'postgres';
 import type { Logger } from '../telemetry/logger.ts';
-import { claimQueued, extendExpired, redispatch } from './claim-jobs.ts';
+import { createTurns } from './claim-in-turns.ts';
+import { extendExpired, redispatch } from './claim-jobs.ts';
 import { jobChannel } from './enqueue-job.ts';
 import { openQueues } from './open-queues.ts';
 
@@ -24,29 +25,52 @@ export type RelayOptions = {
   leaseSeconds?: number;
   batchSize?: number;
   sweepIntervalMs?: number;
+  /** Jobs of one queue that may wait in BullMQ; the others wait in PostgreSQL, where companies take turns. */
+  windowJobs?: number;
+  /** How many jobs of one company a queue's worker runs together; default 1. */
+  groupSizes?: ReadonlyMap<string, number>;
   onDispatched?(count: number): void;
 };
 
+/** While workers have enough to do, the relay looks this often whether they still have. */
+const fullIntervalMs = 25;
+
 /**
  * Moves jobs from the outbox (table `job`) to BullMQ. Woken by NOTIFY; a sweep each second is the truth. The claim
- * commits first: a relay that dies before it has enqueued leaves a lease behind that runs out.
+ * commits first: a relay that dies before it has enqueued leaves a lease behind that runs out. No more is handed over than
+ * workers need to stay busy.
  */
 export const startRelay = async (options: RelayOptions): Promise<Relay> => {
-  const { sql, redis, log, leaseSeconds = 60, batchSize = 500, sweepIntervalMs = 1_000 } = options;
+  const { sql, redis, log, leaseSeconds = 60, batchSize = 1_000, sweepIntervalMs = 1_000 } = options;
   const queues = openQueues(sql, redis);
+  const takeTurn = createTurns(sql, {
+    leaseSeconds,
+    batchSize,
+    windowJobs: options.windowJobs ?? 2_000,
+    groupSizeOf: (queue) => options.groupSizes?.get(queue) ?? 1,
+    queues,
+  });
 
+  const pass = async (): Promise<{ count: number; more: boolean; full: boolean }> => {
+    const expired = await extendExpired(sql, leaseSeconds, batchSize);
+    const again = expired.length === 0 ? [] : await redispatch(sql, await queues.findLost(expired));
+    if (again.length > 0) await queues.dispatch(again);
+    const turn = await takeTurn();
+    const count = again.length + turn.count;
+    options.onDispatched?.(count);
+    return { count, more: turn.more || expired.length === batchSize, full: turn.full };
+  };
+
+  let fullTimer: NodeJS.Timeout | undefined;
   const drain = async (): Promise<number> => {
     let total = 0;
     for (;;) {
       if (redis.status !== 'ready') return total;
-      const expired = await extendExpired(sql, leaseSeconds, batchSize);
-      const again = await redispatch(sql, await queues.findLost(expired));
-      const queued = await claimQueued(sql, leaseSeconds, batchSize);
-      const due = [...again, ...queued];
-      await queues.dispatch(due);
-      total += due.length;
-      options.onDispatched?.(due.length);
-      if (expired.length < batchSize && queued.length < batchSize) return total;
+      const { count, more, full } = await pass();
+      total += count;
+      if (more) continue;
+      if (full && !stopped) fullTimer ??= setTimeout(lookAgain, fullIntervalMs);
+      return total;
     }
   };
 
@@ -65,6 +89,11 @@ export const startRelay = async (options: RelayOptions): Promise<Relay> => {
     })();
   };
 
+  const lookAgain = (): void => {
+    fullTimer = undefined;
+    wake();
+  };
+
   const listener = await sql.listen(jobChannel, wake);
   const timer = setInterval(wake, sweepIntervalMs);
   wake();
@@ -74,6 +103,7 @@ export const startRelay = async (options: RelayOptions): Promise<Relay> => {
     stop: async () => {
       stopped = true;
       clearInterval(timer);
+      clearTimeout(fullTimer);
       await listener.unlisten().catch(() => undefined);
       await running;
       await queues.close();

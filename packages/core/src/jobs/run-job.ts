@@ -12,11 +12,11 @@ export type JobOutcome = 'done' | 'stale' | 'retrying' | 'dead' | 'error';
 export type JobResult = { outcome: JobOutcome; error?: unknown; payload?: unknown };
 
 /** Dispatches that ended without an answer after which a job counts as the killer of its workers. */
-const lostUntilSetAside = 20;
+export const lostUntilSetAside = 20;
 
 type JobRow = { payload: unknown; attempts: number; lostDispatches: number };
 
-type Run = {
+export type Run = {
   db: Database;
   job: Job<never, unknown>;
   deps: unknown;
@@ -25,11 +25,11 @@ type Run = {
   random: () => number;
 };
 
-const inContext = <T>(db: Database, companyId: string | null, work: (tx: Tx) => Promise<T>): Promise<T> =>
+export const inContext = <T>(db: Database, companyId: string | null, work: (tx: Tx) => Promise<T>): Promise<T> =>
   companyId === null ? db.system(work) : db.company(companyId, work);
 
 /** SKIP LOCKED: a second worker holding a dispatch of the same job finds nothing and leaves. */
-const lockRow = async (tx: Tx, run: Run): Promise<JobRow | undefined> => {
+const lockRow = async (tx: Tx, run: Pick<Run, 'dispatch'>): Promise<JobRow | undefined> => {
   const [row] = await tx.sql<JobRow[]>`
     select payload, attempts, lost_dispatches as "lostDispatches" from job
     where id = ${run.dispatch.id} and generation = ${run.dispatch.generation} and state = 'dispatched'
@@ -40,7 +40,7 @@ const lockRow = async (tx: Tx, run: Run): Promise<JobRow | undefined> => {
 const errorText = (error: unknown): string =>
   (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 1_000);
 
-const fail = async (run: Run, error: unknown): Promise<JobOutcome> => {
+const fail = async (run: Omit<Run, 'signal'>, error: unknown): Promise<JobOutcome> => {
   const { id, companyId } = run.dispatch;
   return inContext(run.db, companyId, async (tx) => {
     const row = await lockRow(tx, run);
@@ -58,6 +58,23 @@ const fail = async (run: Run, error: unknown): Promise<JobOutcome> => {
     await run.job.onFailure?.({ payload, deps: run.deps, tx, jobId: id, companyId, attempt, error, willRetry });
     return willRetry ? 'retrying' : 'dead';
   });
+};
+
+/** Records a failed attempt in a transaction of its own: a retry is planned, or the job is dead. Never rejects. */
+export const recordFailedRun = async (
+  run: Omit<Run, 'signal'>,
+  error: unknown,
+  payload: unknown,
+): Promise<JobResult> => {
+  try {
+    return { outcome: await fail(run, error), error, payload };
+  } catch (cause) {
+    return {
+      outcome: 'error',
+      error: new Error(`a failure was not recorded: ${errorText(error)}`, { cause }),
+      payload,
+    };
+  }
 };
 
 /**
@@ -92,14 +109,6 @@ export const runJob = async (run: Run): Promise<JobResult> => {
     );
     return { outcome, payload };
   } catch (error) {
-    try {
-      return { outcome: await fail(run, error), error, payload };
-    } catch (cause) {
-      return {
-        outcome: 'error',
-        error: new Error(`a failure was not recorded: ${errorText(error)}`, { cause }),
-        payload,
-      };
-    }
+    return recordFailedRun(run, error, payload);
   }
 };

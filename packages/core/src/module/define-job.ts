@@ -14,6 +14,16 @@ export type JobContext<P, D> = {
   signal: AbortSignal;
 };
 
+export type BatchedJob<P> = Pick<JobContext<P, never>, 'jobId' | 'payload' | 'attempt'>;
+
+/** Several jobs of one company in one transaction. */
+export type BatchContext<P, D> = Pick<JobContext<P, D>, 'deps' | 'tx' | 'companyId' | 'signal'> & {
+  jobs: readonly BatchedJob<P>[];
+};
+
+/** Why one job of a batch failed while the others did not. */
+export type BatchFailure = { jobId: string; error: unknown };
+
 export type JobFailure<P, D> = Omit<JobContext<P, D>, 'signal'> & { error: unknown; willRetry: boolean };
 
 export type Job<P = never, D = never> = {
@@ -22,6 +32,17 @@ export type Job<P = never, D = never> = {
   /** Ids only, never personal data: BullMQ and logs show payloads. */
   payload: z.ZodType;
   handler(context: JobContext<P, D>): Promise<void>;
+  /**
+   * Runs several jobs at once, with the same effects as `handler` has one after the other. Its effects and the end of
+   * the jobs commit together. When it throws, nothing has happened, and the jobs are run one by one by `handler`, so
+   * that one cannot fail its neighbours.
+   */
+  batch?: {
+    /** At most so many. */
+    size: number;
+    /** @returns the jobs for which it wrote nothing, because of a fault of their own; they count as failed attempts */
+    handler(context: BatchContext<P, D>): Promise<readonly BatchFailure[]>;
+  };
   /** Called in a transaction of its own after a failed attempt, so that the domain's row can tell the state. */
   onFailure?(failure: JobFailure<P, D>): Promise<void>;
   /** Delay in seconds before attempt 2, 3, …; after the last one the job is dead. Full jitter is applied. */
