@@ -32,8 +32,10 @@ create table impact_in_replay (
   held_by           text        check (held_by in ('live_traffic', 'own_deliveries')),
   failing_since     timestamptz,
   last_error        text,
-  worked_ms         bigint      not null default 0,
-  last_step_at      timestamptz,
+  -- Time for which it has been running.
+  worked_ms         integer     not null default 0,
+  -- Up to here the rate has been used up.
+  rate_used_to      timestamptz,
   created_at        timestamptz not null,
   started_at        timestamptz,
   finished_at       timestamptz,
@@ -78,7 +80,7 @@ grant update (replay_id) on impact_in_attempt to hub_runtime;
 
 -- The leader finds out whose replays have work, and their figures; what they are about is the company's alone.
 create policy impact_in_replay_open on impact_in_replay for select to hub_system using (true);
-grant select (id, company_id, kind, state, in_flight, succeeded, failed, created_at, started_at, finished_at, last_step_at)
+grant select (id, company_id, kind, state, in_flight, succeeded, failed, created_at, started_at, finished_at)
   on impact_in_replay to hub_system;
 -- It also removes the items of replays that ended long ago.
 create policy impact_in_replay_item_forget on impact_in_replay_item for delete to hub_system using (true);
