@@ -28,7 +28,18 @@ type Options = {
   metrics: MetricsRegistry;
 };
 
-/** Starts relay, job workers and the leader election. @returns the phases that end them, in order */
+/** Starts what the modules do without end. @returns the ends of it */
+const startServices = async (modules: readonly BoundModule[]): Promise<ShutdownPhase[]> => {
+  const phases: ShutdownPhase[] = [];
+  for (const { module, deps } of modules)
+    for (const { name, start } of module.services) {
+      const { stop } = await start(deps);
+      phases.push({ name, timeoutMs: 20_000, run: stop });
+    }
+  return phases;
+};
+
+/** Starts relay, job workers, services and the leader election. @returns the phases that end them, in order */
 export const startWorkers = async (options: Options): Promise<ShutdownPhase[]> => {
   const { db, modules, redis, log, metrics } = options;
   registerJobBacklog(metrics, () => readJobBacklog(db.systemSql));
@@ -42,6 +53,7 @@ export const startWorkers = async (options: Options): Promise<ShutdownPhase[]> =
   });
   const blockingRedis = connectBlockingRedis(options.redisUrl);
   const workers = startJobWorkers({ modules, db, redis: blockingRedis, log, metrics: createJobMetrics(metrics) });
+  const services = await startServices(modules);
   const leadership = electLeader({
     sql: db.systemSql,
     name: 'schedules',
@@ -51,6 +63,7 @@ export const startWorkers = async (options: Options): Promise<ShutdownPhase[]> =
   return [
     { name: 'leader', timeoutMs: 10_000, run: () => leadership.stop() },
     { name: 'relay', timeoutMs: 10_000, run: () => relay.stop() },
+    ...services,
     {
       name: 'jobs',
       timeoutMs: 20_000,

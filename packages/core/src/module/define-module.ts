@@ -16,6 +16,13 @@ export type Schedule<D> = {
   run(deps: D, signal: AbortSignal): Promise<void>;
 };
 
+/** Work that every worker process does from its start to its end, such as a queue whose work has to be claimed together. */
+export type Service<D> = {
+  name: string;
+  /** Resolves when it runs. What it returns ends it, after what is under way. */
+  start(deps: D): Promise<{ stop(): Promise<void> }>;
+};
+
 /** A domain as data: everything it offers to the process that composes it. */
 export type Module<D = never> = {
   name: string;
@@ -26,6 +33,7 @@ export type Module<D = never> = {
   /** Scopes this domain introduces, each with one sentence for the person who grants it. */
   scopes: Readonly<Record<string, string>>;
   schedules: readonly Schedule<D>[];
+  services: readonly Service<D>[];
   checks: readonly ReadinessCheck<D>[];
 };
 
@@ -37,6 +45,7 @@ export const defineModule = <D>(spec: ModuleSpec<D>): Module<D> => ({
   jobs: [],
   scopes: {},
   schedules: [],
+  services: [],
   checks: [],
   ...spec,
 });
