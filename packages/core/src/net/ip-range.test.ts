@@ -170,7 +170,8 @@ describe('a public address', () => {
   it('is never one that another library knows to be special', () =>
     fc.assert(
       fc.property(fc.oneof(ipv4, ipv6), (ip) => {
-        const known = ipaddr.parse(ip).range();
+        // `process` judges a mapped address by its IPv4 address, as the hub does.
+        const known = ipaddr.process(ip).range();
         if (known !== 'unicast' && known !== 'as112' && known !== 'amt' && known !== 'rfc6052')
           expect(isPublicAddress(ip)).toBe(false);
         if (isIPv4(ip)) {
@@ -179,6 +180,6 @@ describe('a public address', () => {
           expect(isPublicAddress(`64:ff9b::${ip}`)).toBe(isPublicAddress(ip));
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: 2_000, examples: [['0:0:0:0:0:ffff:100:0'], ['0:0:0:0:0:ffff:a00:1']] },
     ));
 });
