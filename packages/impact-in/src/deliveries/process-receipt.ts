@@ -1,4 +1,4 @@
-import { recordAudit } from '@impact-hub/audit';
+import { recordAudits, type AuditEvent } from '@impact-hub/audit';
 import { PermanentJobError, type Clock, type Outbox, type Tx } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
 import { receiptPurpose } from '../endpoints/endpoint.ts';
@@ -6,16 +6,15 @@ import { readKeptRequest, type KeptRequest } from '../inbox/seal-request.ts';
 import { partnerOf } from '../partners/partner-of.ts';
 import type { PartnerEvent } from '../partners/partner.ts';
 import { readEvent } from '../partners/read-event.ts';
-import type { ReceiptRecord } from '../tables.ts';
-import { applyEvent } from './apply-event.ts';
-import { findSealedReceipt } from './receipt-repository.ts';
+import { applyEvents } from './apply-events.ts';
+import { findSealedReceipts, type SealedReceipt } from './receipt-repository.ts';
 
 type Deps = { crypto: Crypto; outbox: Outbox; clock: Clock };
 
 /** Event of the outbox; the payload is `{deliveryId}`. */
 export const deliveryUpdated = 'impact_in.delivery.updated';
 
-const openRequest = async (crypto: Crypto, receipt: ReceiptRecord & { sealed: Buffer }): Promise<KeptRequest> =>
+const openRequest = async (crypto: Crypto, receipt: SealedReceipt): Promise<KeptRequest> =>
   readKeptRequest(
     await crypto.unseal({
       companyId: receipt.companyId,
@@ -30,39 +29,75 @@ const headerOf = (rawHeaders: readonly string[], name: string): string | undefin
   return at < 0 ? undefined : rawHeaders[at + 1];
 };
 
-const auditProcessing = (tx: Tx, receipt: ReceiptRecord, event: PartnerEvent, kept: KeptRequest, superseded: boolean) =>
-  recordAudit(tx, {
-    type: 'impact_in.event.processed',
-    category: 'data',
-    actor: { kind: 'partner', id: receipt.endpointId },
-    resource: { type: 'impact_in_delivery', id: receipt.id },
-    request: { id: receipt.requestId, ip: kept.ip, userAgent: headerOf(kept.rawHeaders, 'user-agent') },
-    metadata: {
-      partner: receipt.partner,
-      eventId: receipt.eventId,
-      eventType: event.eventType,
-      correlationId: event.correlationId,
-      status: event.status,
-      superseded,
-    },
-  });
+type Opened = { receipt: SealedReceipt; event: PartnerEvent; kept: KeptRequest };
+
+const open = async (crypto: Crypto, receipt: SealedReceipt | undefined): Promise<Opened> => {
+  if (receipt === undefined) throw new PermanentJobError('the receipt does not exist');
+  const kept = await openRequest(crypto, receipt);
+  const read = readEvent(partnerOf[receipt.partner], kept.body);
+  if (read.outcome !== 'event')
+    throw new PermanentJobError(`the stored body is no event of the partner: ${read.outcome}`);
+  return { receipt, event: read.event, kept };
+};
+
+const auditOf = ({ receipt, event, kept }: Opened, superseded: boolean): AuditEvent => ({
+  type: 'impact_in.event.processed',
+  category: 'data',
+  actor: { kind: 'partner', id: receipt.endpointId },
+  resource: { type: 'impact_in_delivery', id: receipt.id },
+  request: { id: receipt.requestId, ip: kept.ip, userAgent: headerOf(kept.rawHeaders, 'user-agent') },
+  metadata: {
+    partner: receipt.partner,
+    eventId: receipt.eventId,
+    eventType: event.eventType,
+    correlationId: event.correlationId,
+    status: event.status,
+    superseded,
+  },
+});
 
 /**
- * Turns an accepted receipt into its delivery: opens the stored bytes, reads the event and applies it, with its audit
- * event and outbox events, in the job's transaction.
+ * Turns accepted receipts into their deliveries: opens the stored bytes, reads the events and applies them, with their
+ * audit events and outbox events, in the jobs' transaction.
+ *
+ * @returns why receipts, by id, cannot be processed; nothing was written for them
+ */
+export const processReceipts = async (
+  tx: Tx,
+  deps: Deps,
+  receiptIds: readonly string[],
+): Promise<ReadonlyMap<string, unknown>> => {
+  const ids = [...new Set(receiptIds)];
+  const found = new Map((await findSealedReceipts(tx, ids)).map((receipt) => [receipt.id, receipt]));
+  const results = await Promise.allSettled(ids.map((id) => open(deps.crypto, found.get(id))));
+  const opened = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const failures = new Map(
+    results.flatMap((result, index) =>
+      result.status === 'rejected' ? [[ids[index] ?? '', result.reason as unknown] as const] : [],
+    ),
+  );
+  if (opened.length === 0) return failures;
+  const { written, settledIds } = await applyEvents(tx, opened, deps.clock.now());
+  const processed = opened.filter(({ receipt }) => written.has(receipt.id));
+  await recordAudits(
+    tx,
+    processed.map((each) => auditOf(each, written.get(each.receipt.id)?.superseded === true)),
+  );
+  const changedIds = new Set([...written.keys(), ...settledIds]);
+  await deps.outbox.publishAll(
+    tx,
+    deliveryUpdated,
+    [...changedIds].map((deliveryId) => ({ deliveryId })),
+  );
+  return failures;
+};
+
+/**
+ * Processes one receipt, see `processReceipts`.
  *
  * @throws PermanentJobError when the receipt or its event cannot be read, now or ever
  */
 export const processReceipt = async (tx: Tx, deps: Deps, receiptId: string): Promise<void> => {
-  const receipt = await findSealedReceipt(tx, receiptId);
-  if (receipt === undefined) throw new PermanentJobError('the receipt does not exist');
-  const kept = await openRequest(deps.crypto, receipt);
-  const read = readEvent(partnerOf[receipt.partner], kept.body);
-  if (read.outcome !== 'event')
-    throw new PermanentJobError(`the stored body is no event of the partner: ${read.outcome}`);
-  const applied = await applyEvent(tx, receipt, read.event, deps.clock.now());
-  if (applied.status === null) return;
-  await auditProcessing(tx, receipt, read.event, kept, applied.superseded);
-  for (const deliveryId of [receipt.id, ...applied.settledIds])
-    await deps.outbox.publish(tx, { type: deliveryUpdated, payload: { deliveryId } });
+  const failures = await processReceipts(tx, deps, [receiptId]);
+  if (failures.has(receiptId)) throw failures.get(receiptId);
 };

@@ -1,6 +1,6 @@
 import type { Tx } from '@impact-hub/core';
 import type { PartnerEvent } from '../partners/partner.ts';
-import type { ReceiptRecord } from '../tables.ts';
+import type { ReceivedEvent } from './apply-events.ts';
 
 export type Applied = {
   /** Null when the event had been processed before: nothing was done. */
@@ -11,7 +11,7 @@ export type Applied = {
 };
 
 /** One transaction at a time per entity of a company, so that "newest" is the same for everybody. */
-const lockEntity = (tx: Tx, receipt: ReceiptRecord, entityKey: string) =>
+const lockEntity = (tx: Tx, receipt: ReceivedEvent['receipt'], entityKey: string) =>
   tx.sql`select pg_advisory_xact_lock(hashtextextended(${`${receipt.companyId} ${receipt.partner} ${entityKey}`}, 0))`;
 
 /**
@@ -23,8 +23,15 @@ const lockEntity = (tx: Tx, receipt: ReceiptRecord, entityKey: string) =>
  * - what was closed (success, failed) stays as it was: that is history.
  *
  * Repeating it for a processed event changes nothing.
+ *
+ * The reference that tests hold `applyEvents` against: one event, one statement.
  */
-export const applyEvent = async (tx: Tx, receipt: ReceiptRecord, event: PartnerEvent, now: Date): Promise<Applied> => {
+export const applyEvent = async (
+  tx: Tx,
+  receipt: ReceivedEvent['receipt'],
+  event: PartnerEvent,
+  now: Date,
+): Promise<Applied> => {
   if (event.entityKey !== null) await lockEntity(tx, receipt, event.entityKey);
   const sameEntity = tx.sql`
     d.company_id = ${receipt.companyId} and d.correlation_id = ${event.correlationId} and d.partner = ${receipt.partner}
