@@ -38,15 +38,21 @@ export const writePendingCredentials = (dataDir: string, credentials: Credential
 export const confirmCredentials = (dataDir: string): Promise<void> =>
   rename(pendingFile(dataDir), credentialsFile(dataDir));
 
+const readText = (file: string): Promise<string | undefined> => readFile(file, 'utf8').catch(() => undefined);
+
 const read = async (file: string): Promise<Credentials | undefined> => {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Credentials;
+    const content: unknown = JSON.parse((await readText(file)) ?? '');
+    return typeof content === 'object' && content !== null ? (content as Credentials) : undefined;
   } catch {
     return undefined;
   }
 };
 
-/** @returns undefined when the file is missing or not readable as JSON */
+/** @returns undefined when the file cannot be read */
+export const readCredentialsText = (dataDir: string): Promise<string | undefined> => readText(credentialsFile(dataDir));
+
+/** Whether its fields are good is for the reader to see. @returns undefined when there is no file with a JSON object */
 export const readCredentials = (dataDir: string): Promise<Credentials | undefined> => read(credentialsFile(dataDir));
 
 /** @returns undefined unless a first start was interrupted */

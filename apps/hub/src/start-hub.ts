@@ -10,6 +10,7 @@ import {
 } from '@impact-hub/core';
 import { composeHub, type ComposedHub } from './compose.ts';
 import { hasEmbeddedPostgres, type Settings } from './config/settings.ts';
+import { describeDamage } from './check-credentials.ts';
 import { credentialsFile, updateBaseUrl } from './credentials.ts';
 import { createFirstCompany, extendFirstKey } from './first-company.ts';
 import { registerDocsPage } from './docs-page.ts';
@@ -78,13 +79,21 @@ const welcome = async (
   { settings, onProgress }: Options,
 ): Promise<string | undefined> => {
   if (!hasEmbeddedPostgres(settings)) return undefined;
-  if (await createFirstCompany(hub, { dataDir: settings.HUB_DATA_DIR, baseUrl })) {
+  const dataDir = settings.HUB_DATA_DIR;
+  if (await createFirstCompany(hub, { dataDir, baseUrl })) {
     // The change feed would tell, but some milliseconds too late for the first webhook.
     await hub.impactIn.deps.endpoints.reload();
     onProgress('first company, administrator, API key and partner endpoints created');
-  } else await updateBaseUrl(settings.HUB_DATA_DIR, baseUrl);
-  await extendFirstKey(hub, settings.HUB_DATA_DIR);
-  return credentialsFile(settings.HUB_DATA_DIR);
+    return credentialsFile(dataDir);
+  }
+  const damage = await describeDamage(dataDir);
+  if (damage !== undefined) {
+    onProgress(damage);
+    return undefined;
+  }
+  await updateBaseUrl(dataDir, baseUrl);
+  await extendFirstKey(hub, dataDir);
+  return credentialsFile(dataDir);
 };
 
 const startInStores = async (stores: Stores, options: Options): Promise<RunningHub> => {
