@@ -51,8 +51,8 @@ export type Upstreams = { module: Module<UpstreamDeps>; stop(): Promise<void> };
 
 /** Opens the services of the operator's file; the module holds their routes and the scopes the file declares. */
 export const createUpstreams = (file: UpstreamsFile, deps: UpstreamDeps): Upstreams => {
-  const watchSocket = watchSockets(deps);
-  const opened = file.upstreams.map((settings) => openUpstream(settings, deps, watchSocket));
+  const sockets = watchSockets(deps);
+  const opened = file.upstreams.map((settings) => openUpstream(settings, deps, sockets.watch));
   registerUpstreamMetrics(deps.metrics, opened);
   return {
     module: defineModule({
@@ -62,6 +62,7 @@ export const createUpstreams = (file: UpstreamsFile, deps: UpstreamDeps): Upstre
       scopes: file.scopes,
     }),
     stop: async () => {
+      sockets.stop();
       await Promise.all(opened.map(({ pool }) => pool.close()));
     },
   };

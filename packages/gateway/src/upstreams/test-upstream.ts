@@ -45,6 +45,7 @@ type Options = {
   /** Of the key; live when left out. */
   environment?: Environment;
   random?(): number;
+  checkEveryMs?: number;
 };
 
 /** A listening hub with one service, called as a key with the scopes `reports:read` and `reports:write`. */
@@ -63,7 +64,7 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
     ...settings,
   };
   const file = parseUpstreamsFile(JSON.stringify({ upstreams: [upstream] }), ['reports:read', 'reports:write']);
-  const { lookUp } = options;
+  const { lookUp, checkEveryMs } = options;
   const caller = {
     ...keyPrincipal(companyId, ['reports:read', 'reports:write']),
     environment: options.environment ?? ('live' as const),
@@ -93,6 +94,7 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
     random: options.random ?? (() => 0),
     publicUrl: 'https://hub.test',
     ...(lookUp === undefined ? {} : { lookUp }),
+    ...(checkEveryMs === undefined ? {} : { checkEveryMs }),
   };
   const upstreams = createUpstreams(file, deps);
   const server = buildHttpServer({
@@ -115,6 +117,10 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
     clock,
     metrics,
     server,
+    /** What access is answered with from now on; nobody is told. */
+    answerAccess: (answer: () => Promise<never>) => {
+      refuse = answer;
+    },
     changeKey: (keyId: string, answer?: () => Promise<never>) => {
       refuse = answer;
       onKeyChange(keyId);

@@ -14,13 +14,14 @@ import type { ResponseHeaderRules } from './response-headers.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 import { targetPathOf } from './target-path.ts';
 import type { UpstreamSettings } from './upstream-settings.ts';
-import type { WatchSocket } from './watch-sockets.ts';
+import type { SocketWatch } from './watch-sockets.ts';
 
 export type UpstreamDeps = {
   breakers: Pick<Breakers, 'get'>;
   changes: Pick<ChangeFeed, 'subscribe'>;
-  /** Asked again for WebSockets whose key has changed. */
+  /** Asked again for WebSockets, whose keys may have changed or expired. */
   authorize: AccessPolicy;
+  checkEveryMs?: number;
   signer: IdentitySigner;
   clock: Clock;
   /** Where browsers reach the hub: WebSockets by cookie have to come from this origin. */
@@ -45,7 +46,7 @@ export type Upstream = {
   signer: IdentitySigner;
   random(): number;
   publicUrl: string;
-  watchSocket: WatchSocket;
+  watchSocket: SocketWatch['watch'];
   inFlight: number;
   totals: UpstreamTotals;
 };
@@ -53,7 +54,11 @@ export type Upstream = {
 /** Breakers share their names with other kinds of dependencies. */
 export const breakerNameOf = ({ name }: Pick<UpstreamSettings, 'name'>): string => `upstream:${name}`;
 
-export const openUpstream = (settings: UpstreamSettings, deps: UpstreamDeps, watchSocket: WatchSocket): Upstream => {
+export const openUpstream = (
+  settings: UpstreamSettings,
+  deps: UpstreamDeps,
+  watchSocket: SocketWatch['watch'],
+): Upstream => {
   const target = new URL(settings.target);
   const { lookUp } = deps;
   return {

@@ -93,6 +93,27 @@ describe('a WebSocket', () => {
     expect(await hub.metrics.metrics()).toContain('upstream_requests_in_flight{upstream="reports"} 0');
   });
 
+  it('is closed with 1008 when its key has expired, which nobody announces', async () => {
+    const hub = await behindHubWithEcho(undefined, { checkEveryMs: 20 });
+    const { socket, received } = await open(hub.port, opening('reports:read reports:write'));
+    hub.answerAccess(() => Promise.reject(coreProblems.unauthenticated()));
+    await expect.poll(() => socket.closed).toBe(true);
+    expect(Buffer.from(received().split('\r\n\r\n')[1]!, 'latin1')).toEqual(Buffer.from([0x88, 2, 0x03, 0xf0]));
+  });
+
+  it('outlives an outage in which no key can be verified and none has changed', async () => {
+    const hub = await behindHubWithEcho(undefined, { checkEveryMs: 20 });
+    const { socket, received } = await open(hub.port, opening('reports:read reports:write'));
+    let asked = 0;
+    hub.answerAccess(() => {
+      asked += 1;
+      return Promise.reject(coreProblems.databaseUnavailable());
+    });
+    await expect.poll(() => asked).toBeGreaterThan(2);
+    socket.write('hello');
+    await expect.poll(() => received()).toMatch(/hello$/);
+  });
+
   it('is closed when its key was refused while the service opened its side', async () => {
     const hub = await behindHub(() => undefined, { websocket: true });
     const keyId = (hub.caller as { keyId: string }).keyId;
