@@ -36,7 +36,7 @@ export const watchSockets = ({ changes, authorize, checkEveryMs = defaultCheckEv
   const checkKey = (keyId: string): void => checksByKey.get(keyId)?.forEach((check) => check('changed'));
   changes.subscribe(apiKeyTopic, checkKey, () => [...checksByKey.keys()].forEach(checkKey));
   const timer = setInterval(() => {
-    for (const checks of [...checksByKey.values()]) checks.forEach((check) => check('expired'));
+    for (const checks of checksByKey.values()) checks.forEach((check) => check('expired'));
   }, checkEveryMs);
   timer.unref();
 
