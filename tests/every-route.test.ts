@@ -84,6 +84,13 @@ beforeAll(async () => {
     '/api/v1/impact-in/endpoints/:id': endpoint.id,
     '/api/v1/impact-in/deliveries/:id': receiptId,
     '/api/v1/impact-in/receipts/:id': receiptId,
+    '/api/v1/impact-in/replays/:id': (
+      await hub.call('POST', '/api/v1/impact-in/deliveries/bulk-replay', {
+        key: keyOfA,
+        headers: json,
+        body: JSON.stringify({ ids: [receiptId] }),
+      })
+    ).json<{ id: string }>().id,
   };
 });
 afterAll(() => hub.close());

@@ -52,6 +52,21 @@ const rotated = async (): Promise<Sample> => {
   return { ...sample, body: {} };
 };
 
+const delivery = async (): Promise<string> => {
+  const id = newId();
+  await hub.database.owner`
+    insert into impact_in_delivery (id, company_id, direction, partner, event_type, status, outcome, received_at)
+    values (${id}, ${companyId}, 'inbound', 'benevity', 'delivery.success', 'failed', 'dead', now())`;
+  return id;
+};
+const replay = async (): Promise<Sample> => {
+  const answer = await hub.call('POST', '/api/v1/impact-in/deliveries/bulk-replay', {
+    headers: { ...key, 'content-type': 'application/json' },
+    body: JSON.stringify({ ids: [await delivery()] }),
+  });
+  return { headers: key, params: { id: answer.json<{ id: string }>().id } };
+};
+
 const samples: Record<string, () => Promise<Sample>> = {
   'POST /admin/api-keys': async () => ({
     headers: key,
@@ -112,6 +127,20 @@ const samples: Record<string, () => Promise<Sample>> = {
     await hub.call('POST', `/api/v1/impact-in/endpoints/${id}/pause`, { headers: key });
     return { headers: key, params: { id } };
   },
+  'POST /api/v1/impact-in/deliveries/:id/replay': async () => ({
+    headers: key,
+    params: { id: await delivery() },
+    body: {},
+  }),
+  'POST /api/v1/impact-in/deliveries/bulk-replay': async () => ({ headers: key, body: { ids: [await delivery()] } }),
+  'POST /api/v1/impact-in/deliveries/retry-all-failed': async () => ({ headers: key, body: {} }),
+  'POST /api/v1/impact-in/replays/:id/pause': replay,
+  'POST /api/v1/impact-in/replays/:id/resume': async () => {
+    const sample = await replay();
+    await hub.call('POST', `/api/v1/impact-in/replays/${sample.params?.['id']}/pause`, { headers: key });
+    return sample;
+  },
+  'POST /api/v1/impact-in/replays/:id/cancel': replay,
   'POST /api/health/circuit-breakers/reset': async () => ({ headers: key, body: {} }),
   'POST /api/health/cache/clear': async () => ({ headers: key, body: {} }),
 };

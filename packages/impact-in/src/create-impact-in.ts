@@ -7,6 +7,7 @@ import { createMatchedSecrets } from './endpoints/note-matched-secrets.ts';
 import type { GroupCommitLimits } from './inbox/group-commit.ts';
 import { openInbox } from './inbox/open-inbox.ts';
 import { createReceiptDays } from './inbox/receipt-days.ts';
+import { createReplayMetrics, readReplayFigures } from './replay/replay-metrics.ts';
 
 export type ImpactInOptions = {
   db: Database;
@@ -67,6 +68,7 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
       endpoints,
       matchedSecrets,
       inbox,
+      replayMetrics: createReplayMetrics(options.metrics, () => readReplayFigures(db.systemSql)),
     },
     stop: async () => {
       await inbox.stop();

@@ -3,6 +3,7 @@ import type { Crypto } from '@impact-hub/crypto';
 import type { EndpointDirectory } from './endpoints/endpoint-directory.ts';
 import type { MatchedSecrets } from './endpoints/note-matched-secrets.ts';
 import type { Inbox } from './inbox/open-inbox.ts';
+import type { ReplayMetrics } from './replay/replay-metrics.ts';
 
 /** What the domain's routes, jobs and schedules need; made by `createImpactIn`. */
 export type ImpactInDeps = {
@@ -15,4 +16,5 @@ export type ImpactInDeps = {
   endpoints: EndpointDirectory;
   matchedSecrets: MatchedSecrets;
   inbox: Inbox;
+  replayMetrics: ReplayMetrics;
 };

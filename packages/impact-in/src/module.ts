@@ -2,6 +2,7 @@ import { defineModule } from '@impact-hub/core';
 import type { ImpactInDeps } from './deps.ts';
 import { createReceiptDays } from './inbox/receipt-days.ts';
 import { jobs } from './jobs.ts';
+import { replaySchedules } from './replay/schedules.ts';
 import { routes } from './routes.ts';
 
 /** Partner webhooks: receivers, receipts and deliveries. */
@@ -11,11 +12,13 @@ export const impactInModule = defineModule<ImpactInDeps>({
   routes,
   jobs,
   scopes: {
-    'deliveries:read': 'See deliveries, receipts and their figures.',
+    'deliveries:read': 'See deliveries, receipts, replays and their figures.',
+    'deliveries:replay': 'Process or send deliveries again, one or many.',
     'endpoints:read': 'See the receivers of the company, without their secrets.',
     'endpoints:manage': 'Create, pause and resume receivers, and see a new secret once.',
   },
   schedules: [
+    ...replaySchedules,
     {
       name: 'impact-in.create-receipt-days',
       everySeconds: 3_600,

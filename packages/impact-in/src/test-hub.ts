@@ -35,7 +35,7 @@ const authorize: AccessPolicy = (request): CompanyPrincipal => ({
   secretId: '0192f000-0000-7000-8000-000000000001',
   companyId: String(request.headers['x-test-company']),
   environment: 'live',
-  scopes: new Set(['deliveries:read', 'endpoints:read', 'endpoints:manage']),
+  scopes: new Set(['deliveries:read', 'deliveries:replay', 'endpoints:read', 'endpoints:manage']),
   rateLimitPerMinute: 1_000_000,
 });
 
