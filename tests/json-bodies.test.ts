@@ -47,6 +47,15 @@ test.each(['__proto__', '\\u005f_proto__'])('the name %s, which would reach into
   });
 });
 
+test('a name that is given twice is refused and named: two readers would take different values', async () => {
+  const body = '{"name":"k","environment":"live","scopes":["data:read"],"metadata":{"a":"1","a":"2"}}';
+  expect(await make(Buffer.from(body))).toEqual({
+    status: 400,
+    code: 'request.invalid',
+    errors: [{ pointer: '/body/metadata/a', detail: 'Is given more than once.' }],
+  });
+});
+
 test('a compressed body is refused, and the answer says what is taken', async () => {
   for (const url of ['/admin/api-keys', '/admin/api-keys/AbsentKey000/rotate']) {
     const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest, preParsingHookHandler } from 'fas
 import type { Route } from '../module/define-route.ts';
 import { requestBodyUnreadable, requestInvalid, unsupportedMediaType } from '../problem/core-problems.ts';
 import type { ProblemError } from '../problem/define-problem.ts';
+import { findRepeatedName } from './find-repeated-name.ts';
 import { stateOf } from './request-state.ts';
 
 const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i;
@@ -43,8 +44,13 @@ const refuseNonUtf8 = (): ProblemError => {
   return requestBodyUnreadable({ detail: `The body: ${detail}`, errors: [{ pointer: '/body', detail }] });
 };
 
+const refuseRepeatedName = (pointer: string): ProblemError => {
+  const detail = 'Is given more than once.';
+  return requestInvalid({ detail: `/body${pointer}: ${detail}`, errors: [{ pointer: `/body${pointer}`, detail }] });
+};
+
 /**
- * Reads JSON as Fastify does, except: bytes that are no UTF-8 are refused rather than replaced, which would make
+ * Reads JSON as Fastify does, except: a name that an object gives twice is refused; bytes that are no UTF-8 are refused rather than replaced, which would make
  * different bodies the same; so is a compressed body; and clients that always say `application/json` may do so without
  * a body, where none is expected.
  */
@@ -56,6 +62,12 @@ export const takeJson = (server: FastifyInstance): void => {
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity') done(refuseEncoding());
     else if (!isUtf8(bytes)) done(refuseNonUtf8());
     else if (bytes.length === 0 && stateOf(request).route?.input.body === undefined) done(null, undefined);
-    else void parse(request, bytes.toString(), done);
+    else {
+      const text = bytes.toString();
+      void parse(request, text, (error, value) => {
+        const repeated = error === null ? findRepeatedName(text, value) : undefined;
+        done(repeated === undefined ? error : refuseRepeatedName(repeated), value);
+      });
+    }
   });
 };
