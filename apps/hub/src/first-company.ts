@@ -54,6 +54,7 @@ const createKeyAndEndpoints = (hub: ComposedHub, dataDir: string, pending: Crede
     const endpoints: Credentials['endpoints'] = [];
     for (const { partner, scheme, name } of firstEndpoints) {
       const { endpoint, credentials } = await createEndpoint(tx, hub.impactIn.deps, setup, { partner, scheme, name });
+      if (!('secret' in credentials || 'clientSecret' in credentials)) continue;
       const url = `${pending.baseUrl}/webhooks/${partner}/${endpoint.id}`;
       endpoints.push({ partner, endpointId: endpoint.id, url, scheme, ...credentials });
     }

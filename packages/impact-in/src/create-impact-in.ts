@@ -1,5 +1,6 @@
 import type { ChangeFeed, Clock, Database, Logger, MetricsRegistry, Outbox, Sql } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
+import type { ConfirmEvent } from './confirmation/confirm-event.ts';
 import type { ImpactInDeps } from './deps.ts';
 import { openEndpointDirectory } from './endpoints/endpoint-directory.ts';
 import { createEndpointLoader } from './endpoints/load-endpoints.ts';
@@ -7,6 +8,8 @@ import { createMatchedSecrets } from './endpoints/note-matched-secrets.ts';
 import type { GroupCommitLimits } from './inbox/group-commit.ts';
 import { openInbox } from './inbox/open-inbox.ts';
 import { createReceiptDays } from './inbox/receipt-days.ts';
+import { openKeySets } from './verification/open-key-sets.ts';
+import { createTokenUses } from './verification/token-uses.ts';
 import { createReplayMetrics, readReplayFigures } from './replay/replay-metrics.ts';
 
 export type ImpactInOptions = {
@@ -24,6 +27,10 @@ export type ImpactInOptions = {
    */
   ingestSql?: Sql;
   inboxLimits?: Partial<GroupCommitLimits>;
+  /** Whether companies may name addresses inside the operator's network, over plain HTTP as well; default false. */
+  allowPrivateAddresses?: boolean;
+  /** Asks the partner's API about an event that nobody signed; by default there is nobody to ask. */
+  confirmEvent?: ConfirmEvent;
 };
 
 export type ImpactIn = {
@@ -49,6 +56,12 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
     changes: options.changes,
     onError: onError('impact_in.endpoints_not_loaded'),
   });
+  const { allowPrivateAddresses = false, confirmEvent = () => Promise.resolve({ outcome: 'no_connection' }) } = options;
+  const keySets = openKeySets({
+    allowPrivateAddresses,
+    registry: options.metrics,
+    onError: onError('impact_in.jwks_not_fetched'),
+  });
   const matchedSecrets = createMatchedSecrets(db.systemSql, onError('impact_in.matched_secrets_not_written'));
   const inbox = await openInbox({
     sql: ingestSql,
@@ -68,12 +81,17 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
       endpoints,
       matchedSecrets,
       inbox,
+      jwks: keySets.jwks,
+      tokenUses: createTokenUses(db.systemSql),
+      allowPrivateAddresses,
+      confirmEvent,
       replayMetrics: createReplayMetrics(options.metrics, () => readReplayFigures(db.systemSql)),
     },
     stop: async () => {
       await inbox.stop();
       await matchedSecrets.stop();
       await endpoints.stop();
+      await keySets.stop();
     },
   };
 };

@@ -2,8 +2,11 @@ import type { Clock, Database, Outbox } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
 import type { EndpointDirectory } from './endpoints/endpoint-directory.ts';
 import type { MatchedSecrets } from './endpoints/note-matched-secrets.ts';
+import type { ConfirmEvent } from './confirmation/confirm-event.ts';
 import type { Inbox } from './inbox/open-inbox.ts';
 import type { ReplayMetrics } from './replay/replay-metrics.ts';
+import type { JwksCache } from './verification/jwks-cache.ts';
+import type { TokenUses } from './verification/token-uses.ts';
 
 /** What the domain's routes, jobs and schedules need; made by `createImpactIn`. */
 export type ImpactInDeps = {
@@ -16,5 +19,10 @@ export type ImpactInDeps = {
   endpoints: EndpointDirectory;
   matchedSecrets: MatchedSecrets;
   inbox: Inbox;
+  jwks: JwksCache;
+  tokenUses: TokenUses;
+  /** Whether companies may name addresses inside the operator's network, over plain HTTP as well. */
+  allowPrivateAddresses: boolean;
+  confirmEvent: ConfirmEvent;
   replayMetrics: ReplayMetrics;
 };

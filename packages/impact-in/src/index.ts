@@ -1,7 +1,9 @@
 export { createImpactIn, type ImpactIn, type ImpactInOptions } from './create-impact-in.ts';
 export type { ImpactInDeps } from './deps.ts';
 export { impactInModule } from './module.ts';
-export { createEndpoint, type EndpointCredentials, type EndpointMaker } from './endpoints/create-endpoint.ts';
+export { createEndpoint, type EndpointMaker } from './endpoints/create-endpoint.ts';
+export type { EndpointCredentials } from './endpoints/new-secrets.ts';
+export type { ConfirmEvent, EventConfirmation, EventQuestion } from './confirmation/confirm-event.ts';
 export type { CreateEndpointInput, EndpointView } from './endpoints/schema.ts';
 export { setEndpointState } from './endpoints/set-endpoint-state.ts';
 export { deliveryUpdated } from './deliveries/process-receipt.ts';
@@ -14,6 +16,7 @@ export {
   defaultSchemeOf,
   partnerNames,
   profiles,
+  schemeNames,
   schemesOf,
   type PartnerName,
   type Profile,
@@ -24,5 +27,6 @@ export { secretKey } from './verification/secret-key.ts';
 export { fetchAccessToken } from './simulators/fetch-access-token.ts';
 export { faults, faultsOf, injectFault, type FaultInput, type FaultName } from './simulators/inject-fault.ts';
 export { makeEvent, type EventSeed, type SimulatedEvent } from './simulators/make-event.ts';
+export { mintToken, type TokenDraft } from './simulators/mint-token.ts';
 export { signRequest, type SignedRequest, type SignInput } from './simulators/sign-request.ts';
 export { sendRequest, simulatePartner, type Simulation } from './simulators/simulate-partner.ts';

@@ -1,10 +1,11 @@
 import { jobDefiner } from '@impact-hub/core';
 import { z } from 'zod';
+import { confirmReceipt } from './confirmation/confirm-receipt.ts';
 import { processReceipt, processReceipts } from './deliveries/process-receipt.ts';
 import { recordFailure } from './deliveries/record-failure.ts';
 import { reportConflict } from './deliveries/report-conflict.ts';
 import type { ImpactInDeps } from './deps.ts';
-import { processReceiptJob, reportConflictJob } from './inbox/store-receipts.ts';
+import { confirmReceiptJob, processReceiptJob, reportConflictJob } from './inbox/store-receipts.ts';
 
 const defineJob = jobDefiner<ImpactInDeps>();
 
@@ -43,4 +44,14 @@ const conflict = defineJob({
   handler: ({ payload, deps, tx }) => reportConflict(tx, deps, payload),
 });
 
-export const jobs = [process, conflict];
+/** Each holds a connection while the partner's API thinks. */
+const confirmationConcurrency = 2;
+
+const confirm = defineJob({
+  name: confirmReceiptJob,
+  payload: z.object({ receiptId: z.uuid() }),
+  concurrency: confirmationConcurrency,
+  handler: ({ payload, deps, tx }) => confirmReceipt(tx, deps, payload.receiptId),
+});
+
+export const jobs = [process, conflict, confirm];

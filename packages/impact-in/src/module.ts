@@ -1,9 +1,11 @@
 import { defineModule } from '@impact-hub/core';
 import type { ImpactInDeps } from './deps.ts';
+import { askAgain } from './confirmation/ask-again.ts';
 import { createReceiptDays } from './inbox/receipt-days.ts';
 import { jobs } from './jobs.ts';
 import { replaySchedules } from './replay/schedules.ts';
 import { routes } from './routes.ts';
+import { forgetTokenUses } from './verification/token-uses.ts';
 
 /** Partner webhooks: receivers, receipts and deliveries. */
 export const impactInModule = defineModule<ImpactInDeps>({
@@ -23,6 +25,16 @@ export const impactInModule = defineModule<ImpactInDeps>({
       name: 'impact-in.create-receipt-days',
       everySeconds: 3_600,
       run: async ({ db }) => void (await createReceiptDays(db.systemSql)),
+    },
+    {
+      name: 'impact-in.forget-token-uses',
+      everySeconds: 3_600,
+      run: ({ db }) => forgetTokenUses(db.systemSql),
+    },
+    {
+      name: 'impact-in.confirm-again',
+      everySeconds: 300,
+      run: ({ db }) => askAgain(db.systemSql),
     },
   ],
   checks: [

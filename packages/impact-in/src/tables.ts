@@ -1,4 +1,5 @@
-import { customType, integer, pgTable, primaryKey, real, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { customType, integer, jsonb, pgTable, primaryKey, real, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import type { EndpointSettings } from './endpoints/scheme-settings.ts';
 import type { PartnerName } from './verification/profile.ts';
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
@@ -8,7 +9,14 @@ export const deliveryStatuses = ['pending', 'success', 'failed', 'retrying'] as 
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
 export const deliveryOutcomes = ['applied', 'superseded', 'waiting', 'dead'] as const;
 export const receiptOutcomes = ['accepted', 'duplicate', 'conflict', 'quarantined', 'rejected'] as const;
-export const secretKinds = ['webhook_secret', 'client_secret', 'token_key'] as const;
+export const secretKinds = [
+  'webhook_secret',
+  'client_secret',
+  'token_key',
+  'password',
+  'url_token',
+  'header_token',
+] as const;
 
 export const impactInEndpoint = pgTable('impact_in_endpoint', {
   id: uuid('id').primaryKey(),
@@ -21,6 +29,7 @@ export const impactInEndpoint = pgTable('impact_in_endpoint', {
   toleranceSeconds: integer('tolerance_seconds').notNull(),
   bodyLimitBytes: integer('body_limit_bytes').notNull(),
   allowedNetworks: text('allowed_networks').array(),
+  settings: jsonb('settings').$type<EndpointSettings>().notNull(),
   createdAt: instant('created_at').notNull(),
   updatedAt: instant('updated_at').notNull(),
 });
@@ -109,6 +118,30 @@ export const impactInAttempt = pgTable(
   },
   (table) => [primaryKey({ columns: [table.deliveryId, table.number] })],
 );
+
+export const impactInTokenUse = pgTable(
+  'impact_in_token_use',
+  {
+    endpointId: uuid('endpoint_id').notNull(),
+    tokenKey: bytea('token_key').notNull(),
+    companyId: uuid('company_id').notNull(),
+    bodySha256: bytea('body_sha256').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.endpointId, table.tokenKey] })],
+);
+
+export const impactInConfirmation = pgTable('impact_in_confirmation', {
+  receiptId: uuid('receipt_id').primaryKey(),
+  companyId: uuid('company_id').notNull(),
+  endpointId: uuid('endpoint_id').notNull(),
+  partner: text('partner').$type<PartnerName>().notNull(),
+  state: text('state').$type<'waiting' | 'confirmed' | 'denied'>().notNull(),
+  reason: text('reason'),
+  attempts: integer('attempts').notNull(),
+  createdAt: instant('created_at').notNull(),
+  updatedAt: instant('updated_at').notNull(),
+});
 
 export type EndpointRow = typeof impactInEndpoint.$inferSelect;
 export type SecretRow = typeof impactInEndpointSecret.$inferSelect;

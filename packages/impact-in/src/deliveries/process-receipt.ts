@@ -31,7 +31,8 @@ const headerOf = (rawHeaders: readonly string[], name: string): string | undefin
 
 type Opened = { receipt: SealedReceipt; event: PartnerEvent; kept: KeptRequest };
 
-const open = async (crypto: Crypto, receipt: SealedReceipt | undefined): Promise<Opened> => {
+/** Reads a stored receipt's event. @throws PermanentJobError when there is none to be read, now or ever */
+export const openReceipt = async (crypto: Crypto, receipt: SealedReceipt | undefined): Promise<Opened> => {
   if (receipt === undefined) throw new PermanentJobError('the receipt does not exist');
   const kept = await openRequest(crypto, receipt);
   const read = readEvent(partnerOf[receipt.partner], kept.body);
@@ -69,7 +70,7 @@ export const processReceipts = async (
 ): Promise<ReadonlyMap<string, unknown>> => {
   const ids = [...new Set(receiptIds)];
   const found = new Map((await findSealedReceipts(tx, ids)).map((receipt) => [receipt.id, receipt]));
-  const results = await Promise.allSettled(ids.map((id) => open(deps.crypto, found.get(id))));
+  const results = await Promise.allSettled(ids.map((id) => openReceipt(deps.crypto, found.get(id))));
   const opened = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failures = new Map(
     results.flatMap((result, index) =>

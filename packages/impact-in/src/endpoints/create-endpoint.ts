@@ -2,24 +2,20 @@ import { recordAudit, type AuditActor } from '@impact-hub/audit';
 import { coreProblems, newId, publishChange, type Clock, type RequestInfo, type Tx } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
 import type { EndpointRow, SecretRow } from '../tables.ts';
-import { newClientSecret } from '../verification/client-credentials.ts';
-import { defaultSchemeOf, profiles, schemesOf, type SchemeName } from '../verification/profile.ts';
-import { newWebhookSecret } from '../verification/secret-key.ts';
-import { newTokenKey } from '../verification/token-key.ts';
+import { defaultSchemeOf, schemesOf, type SchemeName } from '../verification/profile.ts';
 import { secretContext, secretPurpose } from './endpoint.ts';
 import { refuseTooMany } from './endpoint-limits.ts';
 import { endpointTopic } from './endpoint-directory.ts';
 import { viewEndpoint } from './endpoint-view.ts';
+import { makeSecrets, type EndpointCredentials } from './new-secrets.ts';
 import { insertEndpoint } from './repository.ts';
+import { readSchemeSettings } from './scheme-settings.ts';
 import { createEndpointBody, type CreateEndpointInput, type EndpointView } from './schema.ts';
 
 /** Who creates or changes endpoints. */
 export type EndpointMaker = { actor: AuditActor; request?: Pick<RequestInfo, 'id' | 'ip' | 'userAgent'> };
 
-/** Shown once, at creation. */
-export type EndpointCredentials = { secret: string } | { clientId: string; clientSecret: string };
-
-type Deps = { crypto: Crypto; clock: Clock; publicUrl: string };
+type Deps = { crypto: Crypto; clock: Clock; publicUrl: string; allowPrivateAddresses?: boolean };
 
 const refuseForeignScheme = (partner: EndpointRow['partner'], scheme: SchemeName): void => {
   const allowed = schemesOf(partner);
@@ -30,29 +26,35 @@ const refuseForeignScheme = (partner: EndpointRow['partner'], scheme: SchemeName
   });
 };
 
-/** The secrets of a new endpoint as texts, and which of them the caller gets to see. */
-const newSecrets = (endpointId: string, scheme: SchemeName) => {
-  if (profiles[scheme].family === 'hmac') {
-    const secret = newWebhookSecret();
-    return { credentials: { secret }, texts: [{ kind: 'webhook_secret', text: secret }] as const };
+/** Encrypts the texts of new secrets, each bound to its row. */
+export const sealSecrets = async (
+  deps: Pick<Deps, 'crypto'>,
+  endpoint: { id: string; companyId: string },
+  texts: readonly { kind: SecretRow['kind']; text: string }[],
+  now: Date,
+): Promise<SecretRow[]> => {
+  const { id: endpointId, companyId } = endpoint;
+  const secrets: SecretRow[] = [];
+  for (const { kind, text } of texts) {
+    const id = newId();
+    const ciphertext = await deps.crypto.encrypt({
+      companyId,
+      purpose: secretPurpose,
+      context: secretContext(id),
+      plaintext: Buffer.from(text),
+    });
+    const common = { state: 'active', notAfter: null, lastMatchedAt: null, createdAt: now } as const;
+    secrets.push({ id, endpointId, companyId, kind, ciphertext, ...common });
   }
-  const clientSecret = newClientSecret();
-  return {
-    // The endpoint's id is its client id: one name less to confuse.
-    credentials: { clientId: endpointId, clientSecret },
-    texts: [
-      { kind: 'client_secret', text: clientSecret },
-      { kind: 'token_key', text: newTokenKey() },
-    ] as const,
-  };
+  return secrets;
 };
 
 /**
  * Creates an endpoint with its first secret for the transaction's company. The secret is returned this once and only
  * stored encrypted. Other processes know the endpoint some milliseconds after the commit.
  *
- * @throws ProblemError `request.invalid` when the scheme is not one of the partner's or the company has claimed the hint
- * often enough; `impact_in.too_many_endpoints`
+ * @throws ProblemError `request.invalid` when the scheme is not one of the partner's, its settings do not fit or the
+ * company has claimed the hint often enough; `impact_in.too_many_endpoints`
  */
 export const createEndpoint = async (
   tx: Tx,
@@ -62,13 +64,19 @@ export const createEndpoint = async (
 ): Promise<{ endpoint: EndpointView; credentials: EndpointCredentials }> => {
   const { companyId } = tx;
   if (companyId === null) throw new Error('createEndpoint needs the transaction of a company');
-  const { scheme = defaultSchemeOf(input.partner), ...settings } = createEndpointBody.parse(input);
+  const parsed = createEndpointBody.parse(input);
+  const { scheme = defaultSchemeOf(input.partner), profile, jwt, username, secret, acceptWeak, ...common } = parsed;
   refuseForeignScheme(input.partner, scheme);
+  const fields = { profile, jwt, username, secret, acceptWeak };
+  const { settings, weak } = readSchemeSettings({ scheme, fields, allowedNetworks: common.allowedNetworks }, deps);
   const now = deps.clock.now();
-  const { hint = null, allowedNetworks = null } = settings;
+  const { hint = null, allowedNetworks = null } = common;
   await refuseTooMany(tx, companyId, { partner: input.partner, hint });
   const endpoint: EndpointRow = {
-    ...settings,
+    ...common,
+    // A profile that says how far timestamps may be off is part of what the sender documents.
+    toleranceSeconds: profile?.toleranceSeconds ?? common.toleranceSeconds,
+    settings,
     id: newId(),
     companyId,
     scheme,
@@ -78,30 +86,8 @@ export const createEndpoint = async (
     createdAt: now,
     updatedAt: now,
   };
-  const { credentials, texts } = newSecrets(endpoint.id, scheme);
-  const secrets: SecretRow[] = [];
-  for (const { kind, text } of texts) {
-    const id = newId();
-    const plaintext = Buffer.from(text);
-    const ciphertext = await deps.crypto.encrypt({
-      companyId,
-      purpose: secretPurpose,
-      context: secretContext(id),
-      plaintext,
-    });
-    const state = 'active';
-    secrets.push({
-      id,
-      endpointId: endpoint.id,
-      companyId,
-      kind,
-      ciphertext,
-      state,
-      notAfter: null,
-      lastMatchedAt: null,
-      createdAt: now,
-    });
-  }
+  const { credentials, texts } = makeSecrets(endpoint, secret);
+  const secrets = await sealSecrets(deps, endpoint, texts, now);
   await insertEndpoint(tx, { endpoint, secrets });
   await recordAudit(tx, {
     type: 'impact_in.endpoint.created',
@@ -109,7 +95,7 @@ export const createEndpoint = async (
     actor: maker.actor,
     resource: { type: 'impact_in_endpoint', id: endpoint.id },
     request: maker.request,
-    metadata: { partner: endpoint.partner, scheme, name: endpoint.name, hint, allowedNetworks },
+    metadata: { partner: endpoint.partner, scheme, name: endpoint.name, hint, allowedNetworks, weak },
   });
   await publishChange(tx, endpointTopic, endpoint.id);
   return { endpoint: viewEndpoint({ endpoint, secrets }, deps.publicUrl), credentials };

@@ -1,4 +1,5 @@
-import { profileOf } from '../verification/profile.ts';
+import { isWeak } from '../verification/profile.ts';
+import { profileOfEndpoint } from './new-secrets.ts';
 import type { EndpointWithSecrets } from './repository.ts';
 import type { EndpointView } from './schema.ts';
 
@@ -10,12 +11,19 @@ export const endpointUrl = (publicUrl: string, endpoint: { id: string; partner: 
 
 /** An endpoint as the API shows it: no secret in any form. */
 export const viewEndpoint = ({ endpoint, secrets }: EndpointWithSecrets, publicUrl: string): EndpointView => {
-  const { companyId: _, ...shown } = endpoint;
-  const isOauth = profileOf(endpoint.scheme)?.family === 'oauth_bearer';
+  const { companyId: _, settings, ...shown } = endpoint;
+  const profile = profileOfEndpoint(endpoint);
+  const family = profile?.family ?? null;
   return {
     ...shown,
+    verification: family,
+    weak: profile !== null && isWeak(profile),
     url: endpointUrl(publicUrl, endpoint),
-    ...(isOauth ? { tokenUrl: `${publicUrl}${tokenPath}`, clientId: endpoint.id } : {}),
+    ...(settings.profile === undefined ? {} : { profile: settings.profile }),
+    ...(settings.jwt === undefined ? {} : { jwt: settings.jwt }),
+    ...(family === 'basic' ? { username: settings.username ?? endpoint.id } : {}),
+    ...(profile?.family === 'unsigned' ? { secretHeader: profile.secretHeader } : {}),
+    ...(family === 'oauth_bearer' ? { tokenUrl: `${publicUrl}${tokenPath}`, clientId: endpoint.id } : {}),
     secrets: secrets.map(({ id, kind, state, notAfter, lastMatchedAt, createdAt }) => ({
       id,
       kind,

@@ -1,10 +1,18 @@
 import type { Sealer } from '@impact-hub/crypto';
 import type { Profile, PartnerName } from '../verification/profile.ts';
 import type { TokenSigningKey } from '../verification/token-key.ts';
+import type { PinnedKey } from '../verification/pinned-keys.ts';
+import type { JwtTrust } from '../verification/verify-jwt.ts';
 import type { ActiveSecret } from '../verification/verify-webhook.ts';
 
 /** A secret with the moment it ends by itself, as after a rotation. */
 export type HeldSecret = ActiveSecret & { notAfterMs: number };
+
+/** Kinds of secrets that are compared with what was sent. */
+export type AccessKind = 'password' | 'url_token' | 'header_token';
+
+/** Whose tokens an endpoint believes: keys pinned as they are, or those at an address. */
+export type EndpointTrust = JwtTrust & ({ jwksUrl: string } | { keys: readonly PinnedKey[] });
 
 /** An endpoint as the receivers hold it in memory, secrets opened. */
 export type Endpoint = {
@@ -24,6 +32,11 @@ export type Endpoint = {
   webhookSecrets: readonly HeldSecret[];
   clientSecrets: readonly HeldSecret[];
   tokenKeys: readonly TokenSigningKey[];
+  accessSecrets: Readonly<Record<AccessKind, readonly HeldSecret[]>>;
+  /** For HTTP Basic. */
+  username: string;
+  /** For tokens that the partner signs. */
+  trust: EndpointTrust | null;
   /** Opened with the endpoint, so that taking a webhook needs nothing asynchronous but its commit. */
   sealer: Sealer;
 };

@@ -1,13 +1,24 @@
 import { compileIpRanges, type Clock, type Sql } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
-import { profileOf, type PartnerName, type Profile } from '../verification/profile.ts';
+import { readPinnedKeys } from '../verification/pinned-keys.ts';
+import type { PartnerName, Profile } from '../verification/profile.ts';
 import { secretKey } from '../verification/secret-key.ts';
 import { readTokenKey, type TokenSigningKey } from '../verification/token-key.ts';
-import { receiptPurpose, secretContext, secretPurpose, type Endpoint, type HeldSecret } from './endpoint.ts';
+import type { SecretRow as StoredSecret } from '../tables.ts';
+import {
+  receiptPurpose,
+  secretContext,
+  secretPurpose,
+  type Endpoint,
+  type EndpointTrust,
+  type HeldSecret,
+} from './endpoint.ts';
+import { profileOfEndpoint } from './new-secrets.ts';
+import type { EndpointSettings } from './scheme-settings.ts';
 
 type SecretRow = {
   id: string;
-  kind: 'webhook_secret' | 'client_secret' | 'token_key';
+  kind: StoredSecret['kind'];
   ciphertext: string;
   notAfter: string | null;
 };
@@ -22,12 +33,15 @@ type EndpointRow = {
   tolerance_seconds: number;
   body_limit_bytes: number;
   allowed_networks: string[] | null;
+  settings: EndpointSettings;
   secrets: string;
 };
 
+type HeldKind = Exclude<StoredSecret['kind'], 'token_key'>;
+
 /** What a stored secret opens to; kept by secret id, so that a reload decrypts only what is new. */
 type OpenSecret = { ciphertext: string; notAfterMs: number } & (
-  | { kind: 'webhook_secret' | 'client_secret'; key: HeldSecret['key'] }
+  | { kind: HeldKind; key: HeldSecret['key'] }
   | { kind: 'token_key'; key: TokenSigningKey }
 );
 
@@ -40,7 +54,7 @@ type Deps = { sql: Sql; crypto: Crypto; clock: Clock; onSecretUnreadable(secretI
 
 const readRows = (sql: Sql, ids: readonly string[] | 'all') => sql<EndpointRow[]>`
   select e.id, e.company_id, e.partner, e.scheme, e.state, e.hint, e.tolerance_seconds, e.body_limit_bytes,
-         e.allowed_networks, coalesce(s.secrets, '[]')::text as secrets,
+         e.allowed_networks, e.settings, coalesce(s.secrets, '[]')::text as secrets,
          coalesce(s.has_matched, false) as has_matched
   from impact_in_endpoint e
   left join lateral (
@@ -52,9 +66,16 @@ const readRows = (sql: Sql, ids: readonly string[] | 'all') => sql<EndpointRow[]
   where ${ids === 'all' ? sql`true` : sql`e.id = any(${[...ids]}::uuid[])`}`;
 
 const profileFor = (row: EndpointRow): Profile | null => {
-  const profile = profileOf(row.scheme);
+  const profile = profileOfEndpoint(row);
   if (profile === null || !profile.partners.includes(row.partner)) return null;
   return profile.family === 'hmac' ? { ...profile, toleranceSeconds: row.tolerance_seconds } : profile;
+};
+
+const trustOf = async ({ jwt }: EndpointSettings): Promise<EndpointTrust | null> => {
+  if (jwt === undefined) return null;
+  const { issuer, audience, jwksUrl, jwks } = jwt;
+  const trust = { issuer, audience, thumbprints: jwt.thumbprints === undefined ? null : new Set(jwt.thumbprints) };
+  return jwksUrl === undefined ? { ...trust, keys: await readPinnedKeys(jwks) } : { ...trust, jwksUrl };
 };
 
 /** @param deps.sql a pool of the system role */
@@ -96,20 +117,21 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
 
   const toEndpoint = async (row: EndpointRow): Promise<Endpoint> => {
     const profile = profileFor(row);
-    const webhookSecrets: HeldSecret[] = [];
-    const clientSecrets: HeldSecret[] = [];
+    const held: Record<HeldKind, HeldSecret[]> = {
+      webhook_secret: [],
+      client_secret: [],
+      password: [],
+      url_token: [],
+      header_token: [],
+    };
     const tokenKeys: TokenSigningKey[] = [];
     for (const secret of profile === null ? [] : (JSON.parse(row.secrets) as SecretRow[])) {
       const open = await openSecret(row, secret, profile as Profile);
       if (open === null) continue;
       if (open.kind === 'token_key') tokenKeys.push(open.key);
-      else
-        (open.kind === 'webhook_secret' ? webhookSecrets : clientSecrets).push({
-          id: secret.id,
-          key: open.key,
-          notAfterMs: open.notAfterMs,
-        });
+      else held[open.kind].push({ id: secret.id, key: open.key, notAfterMs: open.notAfterMs });
     }
+    const { webhook_secret: webhookSecrets, client_secret: clientSecrets, ...accessSecrets } = held;
     return {
       id: row.id,
       companyId: row.company_id,
@@ -124,6 +146,9 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
       webhookSecrets,
       clientSecrets,
       tokenKeys,
+      accessSecrets,
+      username: row.settings.username ?? row.id,
+      trust: await trustOf(row.settings),
       sealer: await deps.crypto.openSealer({ companyId: row.company_id, purpose: receiptPurpose }),
     };
   };

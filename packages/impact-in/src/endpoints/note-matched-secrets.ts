@@ -2,7 +2,7 @@ import type { Sql } from '@impact-hub/core';
 
 /** Remembers which secrets are in use, so that an operator sees when an old one is idle. */
 export type MatchedSecrets = {
-  /** @param secretId of a webhook or client secret; anything else is ignored */
+  /** @param secretId of a stored secret; anything else, such as a partner's own key, is ignored */
   note(secretId: string, atMs: number): void;
   /** Writes what was noted; called on a timer. */
   flush(): Promise<void>;
@@ -10,6 +10,7 @@ export type MatchedSecrets = {
 };
 
 const flushIntervalMs = 15_000;
+const uuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /** One update per secret and interval, off the path of the webhooks. Losing one to a crash is harmless. */
 export const createMatchedSecrets = (sql: Sql, onError: (error: unknown) => void): MatchedSecrets => {
@@ -27,7 +28,9 @@ export const createMatchedSecrets = (sql: Sql, onError: (error: unknown) => void
   };
   const timer = setInterval(() => void flush().catch(onError), flushIntervalMs).unref();
   return {
-    note: (secretId, atMs) => void noted.set(secretId, atMs),
+    note: (secretId, atMs) => {
+      if (uuid.test(secretId)) noted.set(secretId, atMs);
+    },
     flush,
     stop: async () => {
       clearInterval(timer);

@@ -7,7 +7,7 @@ export type EndpointWithSecrets = { endpoint: EndpointRow; secrets: SecretRow[] 
 
 export const insertEndpoint = async (tx: Tx, { endpoint, secrets }: EndpointWithSecrets): Promise<void> => {
   await tx.orm.insert(impactInEndpoint).values(endpoint);
-  await tx.orm.insert(impactInEndpointSecret).values(secrets);
+  if (secrets.length > 0) await tx.orm.insert(impactInEndpointSecret).values(secrets);
 };
 
 const withSecrets = async (tx: Tx, endpoints: EndpointRow[]): Promise<EndpointWithSecrets[]> => {

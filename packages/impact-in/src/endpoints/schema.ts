@@ -1,10 +1,10 @@
 import { apiKeyInText, holdsApiKey, isIpRange, pageQuery } from '@impact-hub/core';
 import { z } from 'zod';
 import { secretKinds } from '../tables.ts';
-import { partnerNames, profiles, type SchemeName } from '../verification/profile.ts';
+import { families, partnerNames, schemeNames } from '../verification/profile.ts';
+import { schemeFields } from './scheme-settings.ts';
 
 export const partnerName = z.enum(partnerNames, { error: `must be one of ${partnerNames.join(', ')}` });
-const schemeNames = Object.keys(profiles) as [SchemeName, ...SchemeName[]];
 
 const plainText = (max: number) =>
   z
@@ -42,6 +42,7 @@ export const createEndpointBody = z.strictObject({
     .max(100)
     .optional()
     .describe('Networks that may send; anyone when left out.'),
+  ...schemeFields,
 });
 export type CreateEndpointInput = z.input<typeof createEndpointBody>;
 
@@ -50,6 +51,21 @@ export const endpointView = z.object({
   partner: partnerName,
   name: z.string(),
   scheme: z.string(),
+  verification: z.enum(families).nullable().describe('How requests are authenticated: the one family of the scheme.'),
+  weak: z.boolean().describe('The signature, if there is one, does not protect against replay.'),
+  profile: z.record(z.string(), z.unknown()).optional().describe('How custom-hmac requests are signed.'),
+  jwt: z
+    .object({
+      issuer: z.string(),
+      audience: z.string(),
+      jwksUrl: z.string().optional(),
+      jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
+      thumbprints: z.array(z.string()).optional(),
+    })
+    .optional()
+    .describe('Whose tokens are believed.'),
+  username: z.string().optional().describe('Of HTTP Basic.'),
+  secretHeader: z.string().optional().describe('The header with the secret, where nothing is signed.'),
   state: z.enum(['active', 'paused']),
   hint: z.string().nullable(),
   toleranceSeconds: z.int(),
@@ -76,6 +92,9 @@ export type EndpointView = z.output<typeof endpointView>;
 export const createdEndpointView = endpointView.extend({
   secret: z.string().optional().describe('The signing secret; shown this once.'),
   clientSecret: z.string().optional().describe('The OAuth client secret; shown this once.'),
+  password: z.string().optional().describe('The password for HTTP Basic; shown this once.'),
+  urlToken: z.string().optional().describe('Belongs to the address as ?token=…; shown this once.'),
+  headerToken: z.string().optional().describe('The value of the secret header; shown this once.'),
 });
 
 export const endpointPage = z.object({ data: z.array(endpointView), nextCursor: z.string().nullable() });

@@ -253,7 +253,7 @@ describe('the partner simulators against the real receiver', () => {
     const secret =
       'secret' in credentials
         ? credentials.secret
-        : await fetchAccessToken('http://hub.test/oauth/token', credentials, fetchHub);
+        : await fetchAccessToken('http://hub.test/oauth/token', credentials as never, fetchHub);
     const input: FaultInput = {
       partner,
       scheme,

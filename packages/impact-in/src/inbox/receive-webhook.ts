@@ -8,14 +8,16 @@ import { readEvent, type BodyRead } from '../partners/read-event.ts';
 import { endpointPaused, inboxUnavailable, notAuthentic } from '../problems.ts';
 import type { PartnerName } from '../verification/profile.ts';
 import type { Verified } from '../verification/verify-webhook.ts';
+import { undecided, type TokenChecks } from './authenticate.ts';
 import { findSender } from './find-sender.ts';
 import { InboxUnavailable, UnstorableRow } from './inbox-errors.ts';
 import type { Inbox } from './open-inbox.ts';
 import { rowOverheadBytes, type AuthenticReceiptRow, type ReceiptRow, type StoredReceipt } from './receipt-row.ts';
 import { maxRejectedBodyBytes } from './record-rejected.ts';
 import { sealRequest } from './seal-request.ts';
+import { awaitingConfirmation } from './store-receipts.ts';
 
-export type ReceiveDeps = {
+export type ReceiveDeps = TokenChecks & {
   endpoints: EndpointDirectory;
   matchedSecrets: MatchedSecrets;
   inbox: Inbox;
@@ -27,6 +29,8 @@ export type Webhook = {
   partner: PartnerName;
   /** Null at the bare address, where the body says whose it is. */
   endpointId: string | null;
+  /** Of the address, for endpoints that have one. */
+  urlToken: string | null;
   body: Buffer;
   request: { id: string; ip: string; rawHeaders: readonly string[]; log: Record<string, unknown> };
 };
@@ -80,11 +84,12 @@ const authenticRow = (
   const base = rowOf(webhook, endpoint, arrivedAtMs);
   const bodySha256 = sha256(body);
   const event = read.outcome === 'event' ? read.event : null;
+  const isSigned = endpoint.profile?.family !== 'unsigned';
   const eventId = event?.eventId ?? verified.eventIdFromHeader;
   return {
     ...base,
-    outcome: read.outcome === 'event' ? 'accepted' : 'quarantined',
-    reason: read.outcome === 'event' ? null : quarantineReason(read),
+    outcome: read.outcome === 'event' && isSigned ? 'accepted' : 'quarantined',
+    reason: read.outcome !== 'event' ? quarantineReason(read) : isSigned ? null : awaitingConfirmation,
     eventId,
     eventType: event?.eventType ?? null,
     correlationId: event?.correlationId ?? null,
@@ -154,8 +159,10 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
     answered('unavailable');
     throw inboxUnavailable({ headers: soon(), context: { fault: 'endpoints_unknown' } });
   }
-  const arrival = { ...request, body: webhook.body, nowMs: clock.nowMs(), issuer: deps.publicUrl };
-  const sender = await findSender(endpoints, webhook, arrival, (candidates) => {
+  const { body, urlToken } = webhook;
+  const arrival = { ...request, body, urlToken, nowMs: clock.nowMs(), issuer: deps.publicUrl };
+  const senders = { directory: endpoints, jwks: deps.jwks, tokenUses: deps.tokenUses };
+  const sender = await findSender(senders, webhook, arrival, (candidates) => {
     request.log['contestedBy'] = candidates;
     inbox.metrics.contested(partner);
   });
@@ -164,6 +171,10 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
   if (!sender.valid) {
     request.log['reason'] = sender.reason;
     inbox.metrics.rejected(partner, sender.reason);
+    if (undecided.has(sender.reason)) {
+      answered('unavailable');
+      throw inboxUnavailable({ headers: soon(), context: { fault: sender.reason } });
+    }
     if (endpoint !== null) keepRejected(deps, webhook, endpoint, sender.reason, arrivedAtMs);
     answered('rejected');
     throw notAuthentic();

@@ -34,6 +34,15 @@ const receive = async (deps: ImpactInDeps, webhook: Webhook) => {
 
 const isPartner = (name: string): name is PartnerName => (partnerNames as readonly string[]).includes(name);
 
+/**
+ * The token of endpoints that nothing is signed for. In the query, because neither the hub nor the proxy in `deploy/`
+ * writes queries to its log.
+ */
+const receiverQuery = z.object({
+  token: z.unknown().optional().describe('The token that belongs to the address, where nothing is signed.'),
+});
+const tokenIn = ({ token }: { token?: unknown }): string | null => (typeof token === 'string' ? token : null);
+
 const receiveAtEndpoint = defineRoute({
   method: 'POST',
   path: '/webhooks/:partner/:endpointId',
@@ -43,7 +52,7 @@ const receiveAtEndpoint = defineRoute({
   access: 'signature',
   rawBody: true,
   bodyLimitBytes,
-  input: { params: z.object({ partner: z.string(), endpointId: z.string() }) },
+  input: { params: z.object({ partner: z.string(), endpointId: z.string() }), query: receiverQuery },
   output,
   handler: ({ input, deps, request }) => {
     const { partner, endpointId } = input.params;
@@ -51,6 +60,7 @@ const receiveAtEndpoint = defineRoute({
     return receive(deps, {
       partner,
       endpointId: endpointId.toLowerCase(),
+      urlToken: tokenIn(input.query),
       body: input.body as unknown as Buffer,
       request,
     });
@@ -69,7 +79,7 @@ const receiveAtBareAddress = (partner: PartnerName) =>
     bodyLimitBytes,
     output,
     handler: ({ input, deps, request }) =>
-      receive(deps, { partner, endpointId: null, body: input.body as unknown as Buffer, request }),
+      receive(deps, { partner, endpointId: null, urlToken: null, body: input.body as unknown as Buffer, request }),
   });
 
 const partnerHealth = z.object({ active: z.boolean().describe('Whether an active endpoint of the partner exists.') });

@@ -9,7 +9,7 @@ export type KeptRequest = {
 };
 
 /** Signature headers stay: they are needed to verify again. Bearer tokens and cookies could be used by whoever reads them. */
-const blankedHeaders = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key']);
+const blankedHeaders = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key', 'x-webhook-token']);
 
 const blank = (rawHeaders: readonly string[]): string[] =>
   rawHeaders.map((text, index) =>

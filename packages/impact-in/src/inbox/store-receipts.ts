@@ -5,6 +5,10 @@ import { timeOfId, type AuthenticReceiptRow, type ReceiptRow, type StoredReceipt
 /** Names of the jobs; the inbox writes them without importing what they do. */
 export const processReceiptJob = 'impact-in.process-receipt';
 export const reportConflictJob = 'impact-in.report-conflict';
+export const confirmReceiptJob = 'impact-in.confirm-receipt';
+
+/** Why an event that nobody signed is in quarantine: its partner's API has to confirm it first. */
+export const awaitingConfirmation = 'awaiting_confirmation';
 
 /**
  * Parameters of one batch: the columns as JSON, the bytes of all rows in one base64 text, cut apart in SQL. Measured
@@ -69,8 +73,9 @@ const storeFreshSql = `
     from input where id in (select receipt_id from fresh)
   ), jobs as (
     insert into job (id, company_id, queue, payload, traceparent)
-    select id, co, '${processReceiptJob}', jsonb_build_object('receiptId', id), tp
-    from input where oc = 'accepted' and id in (select receipt_id from fresh)
+    select id, co, case oc when 'accepted' then '${processReceiptJob}' else '${confirmReceiptJob}' end,
+           jsonb_build_object('receiptId', id), tp
+    from input where (oc = 'accepted' or re = '${awaitingConfirmation}') and id in (select receipt_id from fresh)
   )
   select receipt_id from fresh`;
 

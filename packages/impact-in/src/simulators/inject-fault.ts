@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { PartnerName, SchemeName } from '../verification/profile.ts';
 import { makeEvent, type EventSeed, type SimulatedEvent } from './make-event.ts';
-import { signRequest, type SignedRequest } from './sign-request.ts';
+import { signRequest, type SignedRequest, type SignInput } from './sign-request.ts';
 
-export type FaultInput = EventSeed & { partner: PartnerName; scheme: SchemeName; secret: string };
+export type FaultInput = EventSeed & Pick<SignInput, 'scheme' | 'secret' | 'profile'> & { partner: PartnerName };
 
 type Fault = {
   says: string;
@@ -14,6 +14,26 @@ type Fault = {
   requests(input: FaultInput, event: SimulatedEvent): SignedRequest[];
 };
 
+/** Schemes whose requests carry no time that the sender chooses. */
+const withoutTime: readonly SchemeName[] = [
+  'workday-oauth',
+  'workday-jwt',
+  'benevity-jwt',
+  'workday-basic',
+  'goodera-unsigned',
+  'benevity-legacy',
+  'goodera-legacy',
+  'workday-legacy',
+];
+/** Schemes that show who sends and not what, by the header that does so. */
+const credentialHeaders: Partial<Record<SchemeName, string>> = {
+  'workday-oauth': 'Authorization',
+  'workday-jwt': 'Authorization',
+  'benevity-jwt': 'Authorization',
+  'workday-basic': 'Authorization',
+  'goodera-unsigned': 'X-Webhook-Token',
+};
+
 /** Twice the tolerance, so that neither a slow network nor a skewed clock turns the fault into a valid request. */
 const skewMs = 600_000;
 
@@ -22,11 +42,12 @@ const sign = (input: FaultInput, event: SimulatedEvent, change: Partial<FaultInp
 
 const changeOneLetter = (text: string): string => text.replace(/.(?=.$)/, (letter) => (letter === 'A' ? 'B' : 'A'));
 
-/** One letter of the body differs from what was signed; for a bearer token, one of the token's signature. */
+/** One letter of the body differs from what was signed; where nothing is, one of the token or password. */
 const tamper = (scheme: SchemeName, request: SignedRequest): SignedRequest => {
   const { headers } = request;
-  if (scheme === 'workday-oauth')
-    return { ...request, headers: { ...headers, Authorization: changeOneLetter(headers['Authorization'] ?? '') } };
+  const header = credentialHeaders[scheme];
+  if (header !== undefined)
+    return { ...request, headers: { ...headers, [header]: changeOneLetter(headers[header] ?? '') } };
   const body = Buffer.from(request.body);
   const at = body.lastIndexOf('Z"');
   body.writeUInt8(body.readUInt8(at - 1) === 0x30 ? 0x31 : 0x30, at - 1);
@@ -34,7 +55,10 @@ const tamper = (scheme: SchemeName, request: SignedRequest): SignedRequest => {
 };
 
 const otherSecret = ({ scheme, secret, seed }: FaultInput): string => {
-  if (scheme === 'workday-oauth') return `${secret.slice(0, secret.lastIndexOf('.') + 1)}${'A'.repeat(86)}`;
+  if (scheme === 'workday-basic') return `${secret.slice(0, secret.indexOf(':'))}:not the password`;
+  if (scheme === 'goodera-unsigned') return 'not the token';
+  if (credentialHeaders[scheme] !== undefined)
+    return `${secret.slice(0, secret.lastIndexOf('.') + 1)}${'A'.repeat(86)}`;
   return `whsec_${createHash('sha256').update(`not the secret ${seed}`).digest('base64')}`;
 };
 
@@ -57,13 +81,13 @@ const faultTable = {
   stale: {
     says: 'an event signed ten minutes ago',
     expectedStatuses: [401],
-    notFor: ['workday-oauth'],
+    notFor: withoutTime,
     requests: (input, event) => [sign(input, event, { nowMs: input.nowMs - skewMs })],
   },
   future: {
     says: 'an event signed ten minutes from now',
     expectedStatuses: [401],
-    notFor: ['workday-oauth'],
+    notFor: withoutTime,
     requests: (input, event) => [sign(input, event, { nowMs: input.nowMs + skewMs })],
   },
   malformed: {

@@ -1,9 +1,14 @@
 import { createHmac } from 'node:crypto';
+import type { CustomProfileInput } from '../verification/custom-profile.ts';
 import type { SchemeName } from '../verification/profile.ts';
+import { signByProfile } from './sign-by-profile.ts';
 
 export type SignInput = {
   scheme: SchemeName;
-  /** The endpoint's secret as text; for `workday-oauth` an access token. */
+  /**
+   * The endpoint's secret as text; for the schemes with tokens a token (`fetchAccessToken`, `mintToken`), for
+   * `workday-basic` user name and password with a colon between them, for `goodera-unsigned` the header's token.
+   */
   secret: string;
   /** Also sign with these, as a partner does while its secret is being rotated (list schemes only). */
   oldSecrets?: readonly string[];
@@ -11,6 +16,8 @@ export type SignInput = {
   nowMs: number;
   /** For schemes with an event id header. */
   eventId?: string;
+  /** For `custom-hmac`, as the endpoint was created with. */
+  profile?: CustomProfileInput;
 };
 
 export type SignedRequest = { headers: Record<string, string>; body: Buffer };
@@ -18,6 +25,8 @@ export type SignedRequest = { headers: Record<string, string>; body: Buffer };
 const hmac = (key: string | Buffer, text: string, body: Buffer) => createHmac('sha256', key).update(text).update(body);
 const unixSeconds = (ms: number): string => String(Math.floor(ms / 1_000));
 const decodeWhsec = (secret: string): Buffer => Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
+
+const bearer = ({ secret }: SignInput) => ({ Authorization: `Bearer ${secret}` });
 
 /**
  * Written out per scheme, as a partner would from our documentation, and sharing nothing with the verifier: one that
@@ -43,7 +52,17 @@ const signers: Record<SchemeName, (input: SignInput) => Record<string, string>> 
       'X-Workday-Request-Timestamp': timestamp,
     };
   },
-  'workday-oauth': ({ secret }) => ({ Authorization: `Bearer ${secret}` }),
+  'workday-oauth': bearer,
+  'workday-jwt': bearer,
+  'benevity-jwt': bearer,
+  'workday-basic': ({ secret }) => ({ Authorization: `Basic ${Buffer.from(secret, 'utf8').toString('base64')}` }),
+  'goodera-unsigned': ({ secret }) => ({ 'X-Webhook-Token': secret }),
+  'benevity-legacy': ({ secret, body }) => ({ 'X-Benevity-Signature': hmac(secret, '', body).digest('hex') }),
+  'goodera-legacy': ({ secret, body }) => ({ 'X-Goodera-Signature': hmac(secret, '', body).digest('hex') }),
+  'workday-legacy': ({ secret, body }) => ({
+    'X-Workday-Signature': `sha256=${hmac(secret, '', body).digest('hex')}`,
+  }),
+  'custom-hmac': signByProfile,
   'standard-webhooks': ({ secret, oldSecrets = [], body, nowMs, eventId = 'msg_simulated' }) => {
     const timestamp = unixSeconds(nowMs);
     const v1 = [secret, ...oldSecrets].map(

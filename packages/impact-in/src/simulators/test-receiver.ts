@@ -39,6 +39,7 @@ export const startTestReceiver = async (credentials: {
     if (profile === null) throw new TypeError(`no scheme ${scheme}`);
     const nowMs = Date.now();
     if (profile.family === 'oauth_bearer') return verifyBearer({ ...bearer, keys: [signingKey], rawHeaders, nowMs });
+    if (profile.family !== 'hmac') throw new TypeError(`the receiver does not know ${scheme}`);
     const key = secretKey(credentials.secret, profile.keyEncoding);
     return verifyHmac({ profile, secrets: key === null ? [] : [{ id: 's', key }], rawHeaders, body, nowMs });
   };

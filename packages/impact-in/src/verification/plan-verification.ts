@@ -12,34 +12,63 @@ export type VerificationPlan = {
 const minToleranceSeconds = 30;
 const maxToleranceSeconds = 900;
 
+/** A rule that a profile breaks, and the field to change. */
+export type ProfileFault = { field: keyof HmacProfile; message: string };
+
+/** RFC 9110 §5.6.2. */
+const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
+const absentOr = (name: string | undefined): boolean => name === undefined || headerName.test(name);
+
 /**
  * What contradicts itself in a profile; empty when it is sound. A timestamp that is checked but not signed, for
  * example, would be replay protection in appearance only.
  */
-export const profileFaults = (profile: HmacProfile): string[] => {
+export const profileFaults = (profile: HmacProfile): ProfileFault[] => {
   const { signedTemplate, timestampFormat, toleranceSeconds } = profile;
   const signsTimestamp = signedTemplate.includes('{ts}');
   const stampInContainer = profile.container === 'stripe-list';
-  const rules: [boolean, string][] = [
+  const headers = [profile.signatureHeader, profile.timestampHeader, profile.idHeader]
+    .filter((name) => name !== undefined)
+    .map((name) => name.toLowerCase());
+  const rules: [boolean, keyof HmacProfile, string][] = [
     [
       /^([^{}]|\{ts\}|\{id\})*\{body\}$/.test(signedTemplate),
-      'signedTemplate may use {ts} and {id} and must end in {body}',
+      'signedTemplate',
+      'may use {ts} and {id}, both at most once, and must end in {body}',
     ],
-    [profile.signatureHeader !== '', 'signatureHeader is empty'],
-    [signsTimestamp === (timestampFormat !== 'none'), 'a timestamp must be both signed and checked, or neither'],
+    // Event ids have no full stop in them, and a timestamp has one form: so the signed text can be read in one way only.
+    [!/\{id\}(?!\.)/.test(signedTemplate), 'signedTemplate', 'needs a full stop after {id}, which ids cannot contain'],
+    [!signedTemplate.includes('{ts}{id}'), 'signedTemplate', 'needs a text between {ts} and {id}'],
+    [!/(\{ts\}|\{id\}).*\1/.test(signedTemplate), 'signedTemplate', 'names a placeholder twice'],
+    [headerName.test(profile.signatureHeader), 'signatureHeader', 'must be the name of a header'],
+    [absentOr(profile.timestampHeader), 'timestampHeader', 'must be the name of a header'],
+    [absentOr(profile.idHeader), 'idHeader', 'must be the name of a header'],
+    [new Set(headers).size === headers.length, 'signatureHeader', 'must not be the header of anything else'],
+    [
+      signsTimestamp === (timestampFormat !== 'none'),
+      'timestampFormat',
+      'must be none exactly when {ts} is not signed: a timestamp must be both signed and checked, or neither',
+    ],
     [
       (signsTimestamp && !stampInContainer) === (profile.timestampHeader !== undefined),
-      'the timestamp must have exactly one source',
+      'timestampHeader',
+      'must be given exactly when {ts} is signed and not inside a stripe-list',
     ],
-    [signedTemplate.includes('{id}') === (profile.idHeader !== undefined), 'an event id header must be signed'],
-    [profile.container !== 'prefixed' || Boolean(profile.prefix), 'a prefixed signature needs a prefix'],
-    [signsTimestamp || profile.weak === true, 'a profile without a signed timestamp must be marked weak'],
+    [
+      signedTemplate.includes('{id}') === (profile.idHeader !== undefined),
+      'idHeader',
+      'must be given exactly when {id} is signed',
+    ],
+    [profile.container !== 'prefixed' || Boolean(profile.prefix), 'prefix', 'must be given for a prefixed signature'],
+    [profile.container === 'prefixed' || !profile.prefix, 'prefix', 'is only for a prefixed signature'],
+    [signsTimestamp || profile.weak === true, 'weak', 'must be true without a signed timestamp'],
     [
       toleranceSeconds >= minToleranceSeconds && toleranceSeconds <= maxToleranceSeconds,
-      `toleranceSeconds must be ${minToleranceSeconds} to ${maxToleranceSeconds}`,
+      'toleranceSeconds',
+      `must be ${minToleranceSeconds} to ${maxToleranceSeconds}`,
     ],
   ];
-  return rules.filter(([holds]) => !holds).map(([, message]) => message);
+  return rules.filter(([holds]) => !holds).map(([, field, message]) => ({ field, message }));
 };
 
 const makePlan = (profile: HmacProfile): VerificationPlan | null => {

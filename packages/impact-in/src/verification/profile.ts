@@ -1,15 +1,16 @@
+import { presetProfiles } from './preset-profiles.ts';
+
 export const partnerNames = ['benevity', 'goodera', 'workday'] as const;
 export type PartnerName = (typeof partnerNames)[number];
+
+type Named = { scheme: string; title: string; partners: readonly PartnerName[] };
 
 /**
  * How a webhook is signed with HMAC-SHA256, as data. One more scheme is one more value of this type.
  * What is signed is always the raw body preceded by a short text made of the timestamp and event id headers verbatim.
  */
-export type HmacProfile = {
+export type HmacProfile = Named & {
   family: 'hmac';
-  scheme: string;
-  title: string;
-  partners: readonly PartnerName[];
   signatureHeader: string;
   /** Absent when the timestamp travels inside the signature header (`stripe-list`) or is not signed at all. */
   timestampHeader?: string;
@@ -29,99 +30,54 @@ export type HmacProfile = {
   toleranceSeconds: number;
   /** How the secret's text becomes key bytes; see secret-key.ts. */
   keyEncoding: 'utf8' | 'hex' | 'base64' | 'whsec';
-  /** No replay protection in the signature: off by default, shown as weak. */
+  /** No replay protection in the signature: off by default, shown as weak, and the payload has to tell its time. */
   weak?: boolean;
+  /** For weak ones, the top-level field of the payload with the time of the event; see payload-age.ts. */
+  payloadTimestampField?: string;
 };
 
 /** Access tokens that the hub itself issued by OAuth 2 client credentials (RFC 6749 §4.4, RFC 9068). */
-export type BearerProfile = {
+export type BearerProfile = Named & {
   family: 'oauth_bearer';
-  scheme: string;
-  title: string;
-  partners: readonly PartnerName[];
   /** Allow-list for the JWS `alg`. No HS256: a symmetric key at a third party could mint tokens. */
   algorithms: readonly ('Ed25519' | 'ES256')[];
   maxLifetimeSeconds: number;
   leewaySeconds: number;
 };
 
+/** Tokens that the partner signs, one per event, checked against keys pinned for the endpoint (RFC 7519, RFC 7517). */
+export type JwtProfile = Named & {
+  family: 'jwt';
+  algorithms: readonly ('RS256' | 'PS256' | 'ES256')[];
+  maxLifetimeSeconds: number;
+  leewaySeconds: number;
+};
+
+/** HTTP Basic (RFC 7617) with a password that the hub made. */
+export type BasicProfile = Named & { family: 'basic' };
+
+/**
+ * No signature: a token in the address, a secret header and a list of networks say that the sender may be the partner.
+ * What it says is believed only when the partner's own API confirms it.
+ */
+export type UnsignedProfile = Named & { family: 'unsigned'; secretHeader: string };
+
 /** Exactly one profile, hence one family, is active per endpoint: leaving a header out cannot downgrade it. */
-export type Profile = HmacProfile | BearerProfile;
+export type Profile = HmacProfile | BearerProfile | JwtProfile | BasicProfile | UnsignedProfile;
 
-/** Five minutes, as Stripe, Slack and the Standard Webhooks libraries use. */
-const toleranceSeconds = 300;
+export const families = ['hmac', 'oauth_bearer', 'jwt', 'basic', 'unsigned'] as const satisfies Profile['family'][];
 
-/** The schemes an endpoint can be created with. No partner publishes one, so these are the hub's own contract. */
-export const profiles = {
-  'benevity-hmac': {
-    family: 'hmac',
-    scheme: 'benevity-hmac',
-    title: 'Benevity: t=,v1= list, hex HMAC-SHA256 of "<t>.<body>"',
-    partners: ['benevity'],
-    signatureHeader: 'X-Benevity-Signature',
-    signedTemplate: '{ts}.{body}',
-    encoding: 'hex',
-    container: 'stripe-list',
-    timestampFormat: 'unix_s',
-    toleranceSeconds,
-    keyEncoding: 'utf8',
-  },
-  'goodera-hmac': {
-    family: 'hmac',
-    scheme: 'goodera-hmac',
-    title: 'Goodera: sha256=, hex HMAC-SHA256 of "<timestamp>.<body>"',
-    partners: ['goodera'],
-    signatureHeader: 'X-Goodera-Signature',
-    timestampHeader: 'X-Goodera-Request-Timestamp',
-    signedTemplate: '{ts}.{body}',
-    encoding: 'hex',
-    container: 'prefixed',
-    prefix: 'sha256=',
-    timestampFormat: 'unix_s',
-    toleranceSeconds,
-    keyEncoding: 'utf8',
-  },
-  'workday-hmac': {
-    family: 'hmac',
-    scheme: 'workday-hmac',
-    title: 'Workday: base64 HMAC-SHA256 of "<ISO timestamp>:<body>"',
-    partners: ['workday'],
-    signatureHeader: 'X-Workday-Signature',
-    timestampHeader: 'X-Workday-Request-Timestamp',
-    signedTemplate: '{ts}:{body}',
-    encoding: 'base64',
-    container: 'bare',
-    timestampFormat: 'iso8601',
-    toleranceSeconds,
-    keyEncoding: 'utf8',
-  },
-  'workday-oauth': {
-    family: 'oauth_bearer',
-    scheme: 'workday-oauth',
-    title: 'Workday: OAuth 2 bearer token issued by the hub for client credentials',
-    partners: ['workday'],
-    algorithms: ['Ed25519'],
-    maxLifetimeSeconds: 3_600,
-    leewaySeconds: 60,
-  },
-  'standard-webhooks': {
-    family: 'hmac',
-    scheme: 'standard-webhooks',
-    title: 'Standard Webhooks 1.0: v1, base64 HMAC-SHA256 of "<id>.<timestamp>.<body>"',
-    partners: ['benevity', 'goodera', 'workday'],
-    signatureHeader: 'webhook-signature',
-    timestampHeader: 'webhook-timestamp',
-    idHeader: 'webhook-id',
-    signedTemplate: '{id}.{ts}.{body}',
-    encoding: 'base64',
-    container: 'standard-webhooks',
-    timestampFormat: 'unix_s',
-    toleranceSeconds,
-    keyEncoding: 'whsec',
-  },
-} as const satisfies Record<string, Profile>;
+/** The schemes that need no description of their own. No partner publishes one, so these are the hub's own contract. */
+export const profiles = presetProfiles;
 
-export type SchemeName = keyof typeof profiles;
+type PresetName = keyof typeof profiles;
+
+/** The scheme whose profile is part of its endpoint. */
+export const customScheme = 'custom-hmac';
+
+export type SchemeName = PresetName | typeof customScheme;
+
+export const schemeNames = [...(Object.keys(profiles) as PresetName[]), customScheme] as const;
 
 const defaultSchemes = {
   benevity: 'benevity-hmac',
@@ -135,10 +91,17 @@ export const defaultSchemeOf = (partner: PartnerName): SchemeName => defaultSche
 /** The schemes that an endpoint of this partner may use, the default first. */
 export const schemesOf = (partner: PartnerName): SchemeName[] => {
   const all = Object.values(profiles).filter((profile: Profile) => profile.partners.includes(partner));
-  const schemes = all.map((profile) => profile.scheme);
+  const schemes: SchemeName[] = [...all.map((profile) => profile.scheme), customScheme];
   return schemes.sort((a, b) => Number(b === defaultSchemes[partner]) - Number(a === defaultSchemes[partner]));
 };
 
-/** The profile of a stored scheme name; null when the name is unknown, which must be treated as a refusal. */
+/**
+ * The profile of a stored scheme name; null when the name is unknown, which must be treated as a refusal, or when the
+ * endpoint describes its own.
+ */
 export const profileOf = (scheme: string): Profile | null =>
-  Object.hasOwn(profiles, scheme) ? profiles[scheme as SchemeName] : null;
+  Object.hasOwn(profiles, scheme) ? profiles[scheme as PresetName] : null;
+
+/** Whether a replayed request could pass but for the time in its payload. */
+export const isWeak = (profile: Profile): boolean =>
+  profile.family === 'unsigned' || (profile.family === 'hmac' && profile.weak === true);

@@ -18,6 +18,13 @@ export const verificationFailures = {
   malformed_event_id: 'The event id header contains characters that make the signed text ambiguous.',
   no_active_secret: 'The endpoint has no active secret, so nothing can be authentic.',
   signature_mismatch: 'No active secret produces any of the presented signatures over these bytes.',
+  missing_payload_timestamp: 'The signature tells no time, and the payload does not tell one either.',
+  payload_too_old: 'The signature tells no time, and the payload is more than a day old.',
+  payload_in_future: 'The signature tells no time, and the time in the payload is in the future.',
+  missing_credentials: 'There is no user name and password, or no secret header.',
+  malformed_credentials: 'The Authorization header does not carry one user name and password by HTTP Basic.',
+  credentials_mismatch: 'The user name, the password or one of the tokens is not one of the endpoint.',
+  missing_url_token: 'The address lacks the token that belongs to it.',
   missing_token: 'There is no bearer token.',
   malformed_token: 'The Authorization header does not carry one bearer JWT.',
   token_algorithm_refused: 'The token is signed with an algorithm that is not allowed.',
@@ -28,6 +35,9 @@ export const verificationFailures = {
   token_expired: 'The token has expired.',
   token_not_yet_valid: 'The token was issued in the future.',
   token_lifetime_too_long: 'The token is valid for longer than is allowed.',
+  token_key_unusable: 'The key that the token names does not fit its algorithm, or is not one of the pinned keys.',
+  token_keys_unavailable: 'The key that the token names is not known here, and the address of the keys did not answer.',
+  token_replayed: 'The token was used before, for another body.',
   token_claims_invalid: 'The token lacks a claim or carries one of the wrong type.',
 } as const satisfies Record<string, string>;
 

@@ -23,7 +23,7 @@ export type BearerRequest = {
 export type BearerVerified = Verified & { timestampMs: null; clientId: string; tokenId: string; expiresAtMs: number };
 
 /** RFC 6750 §2.1 with a compact JWS; the scheme's name in any case, as RFC 9110 §11.1 has it. */
-const bearerToken = /^bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i;
+export const bearerToken = /^bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i;
 
 const reasonOfCode: Record<string, VerificationFailure> = {
   [errors.JWTExpired.code]: 'token_expired',

@@ -1,0 +1,146 @@
+import type { BasicProfile, BearerProfile, HmacProfile, JwtProfile, UnsignedProfile } from './profile.ts';
+
+/** Five minutes, as Stripe, Slack and the Standard Webhooks libraries use. */
+const toleranceSeconds = 300;
+
+const bodyOnly = {
+  family: 'hmac',
+  signedTemplate: '{body}',
+  encoding: 'hex',
+  timestampFormat: 'none',
+  toleranceSeconds,
+  keyEncoding: 'utf8',
+  weak: true,
+  payloadTimestampField: 'timestamp',
+} as const;
+
+/** Asymmetric only: whoever holds the keys that the hub checks with can sign nothing with them. */
+const pinnedJwt = {
+  family: 'jwt',
+  algorithms: ['RS256', 'PS256', 'ES256'],
+  maxLifetimeSeconds: 3_600,
+  leewaySeconds: 60,
+} as const;
+
+/** As data, one value per scheme; `profile.ts` says what the fields mean. */
+export const presetProfiles = {
+  'benevity-hmac': {
+    family: 'hmac',
+    scheme: 'benevity-hmac',
+    title: 'Benevity: t=,v1= list, hex HMAC-SHA256 of "<t>.<body>"',
+    partners: ['benevity'],
+    signatureHeader: 'X-Benevity-Signature',
+    signedTemplate: '{ts}.{body}',
+    encoding: 'hex',
+    container: 'stripe-list',
+    timestampFormat: 'unix_s',
+    toleranceSeconds,
+    keyEncoding: 'utf8',
+  },
+  'goodera-hmac': {
+    family: 'hmac',
+    scheme: 'goodera-hmac',
+    title: 'Goodera: sha256=, hex HMAC-SHA256 of "<timestamp>.<body>"',
+    partners: ['goodera'],
+    signatureHeader: 'X-Goodera-Signature',
+    timestampHeader: 'X-Goodera-Request-Timestamp',
+    signedTemplate: '{ts}.{body}',
+    encoding: 'hex',
+    container: 'prefixed',
+    prefix: 'sha256=',
+    timestampFormat: 'unix_s',
+    toleranceSeconds,
+    keyEncoding: 'utf8',
+  },
+  'workday-hmac': {
+    family: 'hmac',
+    scheme: 'workday-hmac',
+    title: 'Workday: base64 HMAC-SHA256 of "<ISO timestamp>:<body>"',
+    partners: ['workday'],
+    signatureHeader: 'X-Workday-Signature',
+    timestampHeader: 'X-Workday-Request-Timestamp',
+    signedTemplate: '{ts}:{body}',
+    encoding: 'base64',
+    container: 'bare',
+    timestampFormat: 'iso8601',
+    toleranceSeconds,
+    keyEncoding: 'utf8',
+  },
+  'workday-oauth': {
+    family: 'oauth_bearer',
+    scheme: 'workday-oauth',
+    title: 'Workday: OAuth 2 bearer token issued by the hub for client credentials',
+    partners: ['workday'],
+    algorithms: ['Ed25519'],
+    maxLifetimeSeconds: 3_600,
+    leewaySeconds: 60,
+  },
+  'standard-webhooks': {
+    family: 'hmac',
+    scheme: 'standard-webhooks',
+    title: 'Standard Webhooks 1.0: v1, base64 HMAC-SHA256 of "<id>.<timestamp>.<body>"',
+    partners: ['benevity', 'goodera', 'workday'],
+    signatureHeader: 'webhook-signature',
+    timestampHeader: 'webhook-timestamp',
+    idHeader: 'webhook-id',
+    signedTemplate: '{id}.{ts}.{body}',
+    encoding: 'base64',
+    container: 'standard-webhooks',
+    timestampFormat: 'unix_s',
+    toleranceSeconds,
+    keyEncoding: 'whsec',
+  },
+  // The signatures of an earlier system: over the body alone, so nothing in them tells a request from its replay.
+  'benevity-legacy': {
+    ...bodyOnly,
+    scheme: 'benevity-legacy',
+    title: 'Benevity, body only: hex HMAC-SHA256 of the body, sha256= optional',
+    partners: ['benevity'],
+    signatureHeader: 'X-Benevity-Signature',
+    container: 'prefixed',
+    prefix: 'sha256=',
+    prefixOptional: true,
+  },
+  'goodera-legacy': {
+    ...bodyOnly,
+    scheme: 'goodera-legacy',
+    title: 'Goodera, body only: hex HMAC-SHA256 of the body',
+    partners: ['goodera'],
+    signatureHeader: 'X-Goodera-Signature',
+    container: 'bare',
+  },
+  'workday-legacy': {
+    ...bodyOnly,
+    scheme: 'workday-legacy',
+    title: 'Workday, body only: sha256=, hex HMAC-SHA256 of the body',
+    partners: ['workday'],
+    signatureHeader: 'X-Workday-Signature',
+    container: 'prefixed',
+    prefix: 'sha256=',
+  },
+  'benevity-jwt': {
+    ...pinnedJwt,
+    scheme: 'benevity-jwt',
+    title: 'Benevity: bearer JWT signed with a key pinned for the endpoint',
+    partners: ['benevity'],
+  },
+  'workday-jwt': {
+    ...pinnedJwt,
+    scheme: 'workday-jwt',
+    title: 'Workday: bearer JWT signed with a key pinned for the endpoint',
+    partners: ['workday'],
+  },
+  'workday-basic': {
+    family: 'basic',
+    scheme: 'workday-basic',
+    title: 'Workday: notification user name and password by HTTP Basic',
+    partners: ['workday'],
+  },
+  'goodera-unsigned': {
+    family: 'unsigned',
+    scheme: 'goodera-unsigned',
+    title: 'Goodera: token in the address and secret header, confirmed by asking its API',
+    partners: ['goodera'],
+    secretHeader: 'X-Webhook-Token',
+  },
+} as const satisfies Record<string, HmacProfile | BearerProfile | JwtProfile | BasicProfile | UnsignedProfile>;
