@@ -1,26 +1,20 @@
 import { createLogger } from '@impact-hub/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sendRequest, type RawAnswer } from './support/send-raw.ts';
+import { host, json, rawSenderTo } from './support/send-raw.ts';
 import { createTestHub, password, type TestHub } from './support/test-hub.ts';
 
 const lines: string[] = [];
 let hub: TestHub;
-let port: number;
+let send: Awaited<ReturnType<typeof rawSenderTo>>;
 let key: string;
 beforeAll(async () => {
   hub = await createTestHub(createLogger({ level: 'debug' }, { write: (line) => void lines.push(line) }));
-  await hub.server.listen({ host: '127.0.0.1', port: 0 });
-  port = (hub.server.server.address() as { port: number }).port;
+  send = await rawSenderTo(hub);
   key = (await hub.key(await hub.company())).key;
 });
 afterAll(() => hub.close());
 
-const send = (line: string, headers: readonly string[], body?: string): Promise<RawAnswer> =>
-  sendRequest(port, line, headers, body);
-
-const host = 'Host: hub.test';
 const apiKey = (): string => `X-API-Key: ${key}`;
-const json = 'Content-Type: application/json';
 
 test('whatever is thrown at the hub wherever, no secret gets into the log', async () => {
   const person = await hub.person(await hub.company());

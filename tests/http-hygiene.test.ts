@@ -1,24 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { sendRequest, type RawAnswer } from './support/send-raw.ts';
+import { host, json, rawSenderTo, type RawAnswer } from './support/send-raw.ts';
 import { createTestHub, type TestHub } from './support/test-hub.ts';
 
 let hub: TestHub;
-let port: number;
+let send: Awaited<ReturnType<typeof rawSenderTo>>;
 let key: string;
 beforeAll(async () => {
   hub = await createTestHub();
-  await hub.server.listen({ host: '127.0.0.1', port: 0 });
-  port = (hub.server.server.address() as { port: number }).port;
+  send = await rawSenderTo(hub);
   key = (await hub.key(await hub.company())).key;
 });
 afterAll(() => hub.close());
 
-const send = (line: string, headers: readonly string[], body?: string): Promise<RawAnswer> =>
-  sendRequest(port, line, headers, body);
-
-const host = 'Host: hub.test';
 const apiKey = (): string => `X-API-Key: ${key}`;
-const json = 'Content-Type: application/json';
 /** Takes no body; of an endpoint that does not exist. */
 const bodyless = `/api/v1/impact-in/endpoints/${crypto.randomUUID()}/pause`;
 

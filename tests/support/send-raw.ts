@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import type { TestHub } from './test-hub.ts';
 
 export type RawAnswer = { status: number; head: string; text: string; code?: string; pointers: string[] };
 
@@ -25,6 +26,12 @@ const sendRaw = (port: number, text: string): Promise<RawAnswer> =>
     });
   });
 
-/** One request over a connection of its own, which is closed after the answer. */
-export const sendRequest = (port: number, line: string, headers: readonly string[], body = ''): Promise<RawAnswer> =>
-  sendRaw(port, [line, 'Connection: close', ...headers, '', body].join('\r\n'));
+export const host = 'Host: hub.test';
+export const json = 'Content-Type: application/json';
+
+/** Has the hub listen. @returns what sends one request over a connection of its own, closed after the answer */
+export const rawSenderTo = async (hub: TestHub) => {
+  const port = await hub.listen();
+  return (line: string, headers: readonly string[], body = ''): Promise<RawAnswer> =>
+    sendRaw(port, [line, 'Connection: close', ...headers, '', body].join('\r\n'));
+};

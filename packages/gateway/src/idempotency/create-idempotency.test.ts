@@ -1,10 +1,8 @@
-import { createCompany } from '@impact-hub/accounts';
-import { newId, systemClock } from '@impact-hub/core';
+import { newId } from '@impact-hub/core';
 import { controlledClock, createTestDatabase, keyPrincipal, type TestDatabase } from '@impact-hub/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openShop, type Shop } from './test-shop.ts';
+import { codeOf, countEffects, fresh, makeCompany, openShop, type Shop } from './test-shop.ts';
 
-const by = { actor: { kind: 'system', id: 'test' } } as const;
 const hourMs = 3_600_000;
 
 let database: TestDatabase;
@@ -15,12 +13,7 @@ const clock = controlledClock();
 /** Started first and looked at last: it takes as long as a handler may. */
 let slow: { name: string; key: string; answer: ReturnType<Shop['send']>; goOn: PromiseWithResolvers<void> };
 
-const company = async (): Promise<string> =>
-  (await database.db.system((tx) => createCompany(tx, { clock: systemClock }, by, { name: 'Company' }))).id;
-const effects = async (name: string): Promise<number> =>
-  (await database.owner`select 1 from job where queue = ${name}`).length;
-const fresh = () => ({ name: newId(), key: newId() });
-const codeOf = ({ body }: { body: string }): string => (JSON.parse(body) as { code: string }).code;
+const effects = (name: string): Promise<number> => countEffects(database, name);
 const count = async (outcome: string): Promise<number> => {
   const { values } = await shop.metrics.getSingleMetric('idempotency_requests_total')!.get();
   return values.find(({ labels }) => labels['outcome'] === outcome)?.value ?? 0;
@@ -28,7 +21,7 @@ const count = async (outcome: string): Promise<number> => {
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  [companyId, otherCompanyId] = [await company(), await company()];
+  [companyId, otherCompanyId] = [await makeCompany(database), await makeCompany(database)];
   shop = openShop({ db: database.db, clock, companyId });
   const { name, key } = fresh();
   const goOn = Promise.withResolvers<void>();

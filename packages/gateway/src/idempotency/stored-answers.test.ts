@@ -1,11 +1,9 @@
-import { createCompany } from '@impact-hub/accounts';
-import { connectDatabase, newId, systemClock } from '@impact-hub/core';
+import { connectDatabase, newId } from '@impact-hub/core';
 import { controlledClock, createTestDatabase, type TestDatabase } from '@impact-hub/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeExpiredRecords } from './remove-expired-records.ts';
-import { openShop, type Shop } from './test-shop.ts';
+import { codeOf, countEffects, fresh, makeCompany, openShop, type Shop } from './test-shop.ts';
 
-const by = { actor: { kind: 'system', id: 'test' } } as const;
 const hourMs = 3_600_000;
 
 let database: TestDatabase;
@@ -14,16 +12,11 @@ let companyId: string;
 let otherCompanyId: string;
 const clock = controlledClock();
 
-const company = async (): Promise<string> =>
-  (await database.db.system((tx) => createCompany(tx, { clock: systemClock }, by, { name: 'Company' }))).id;
-const effects = async (name: string): Promise<number> =>
-  (await database.owner`select 1 from job where queue = ${name}`).length;
-const fresh = () => ({ name: newId(), key: newId() });
-const codeOf = ({ body }: { body: string }): string => (JSON.parse(body) as { code: string }).code;
+const effects = (name: string): Promise<number> => countEffects(database, name);
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  [companyId, otherCompanyId] = [await company(), await company()];
+  [companyId, otherCompanyId] = [await makeCompany(database), await makeCompany(database)];
   shop = openShop({ db: database.db, clock, companyId });
 });
 afterAll(async () => {

@@ -10,12 +10,14 @@ import {
   newId,
   reply,
   routeDefiner,
+  systemClock,
   type Clock,
   type CompanyPrincipal,
   type Database,
   type Edge,
 } from '@impact-hub/core';
-import { keyPrincipal } from '@impact-hub/testkit';
+import { createCompany } from '@impact-hub/accounts';
+import { keyPrincipal, type TestDatabase } from '@impact-hub/testkit';
 import { z } from 'zod';
 import { createIdempotency } from './create-idempotency.ts';
 
@@ -144,3 +146,16 @@ export const openShop = (options: { db: Database; clock: Clock; companyId: strin
 };
 
 export type Shop = ReturnType<typeof openShop>;
+
+const by = { actor: { kind: 'system', id: 'test' } } as const;
+
+/** A company of its own, as the owner of stored answers. @returns its id */
+export const makeCompany = async ({ db }: Pick<TestDatabase, 'db'>): Promise<string> =>
+  (await db.system((tx) => createCompany(tx, { clock: systemClock }, by, { name: 'Company' }))).id;
+
+/** How often the thing was made. */
+export const countEffects = async ({ owner }: Pick<TestDatabase, 'owner'>, name: string): Promise<number> =>
+  (await owner`select 1 from job where queue = ${name}`).length;
+
+export const fresh = () => ({ name: newId(), key: newId() });
+export const codeOf = ({ body: text }: { body: string }): string => (JSON.parse(text) as { code: string }).code;
