@@ -22,7 +22,7 @@ test('a key over its limit gets a 429 that names the limit and says when to come
   const admitted = answers.find(({ statusCode }) => statusCode === 200);
   expect(admitted?.headers).toMatchObject({
     'x-ratelimit-limit': '2',
-    'ratelimit-policy': '"key";q=2;w=61, "company";q=1200000;w=61',
+    'ratelimit-policy': '"key";q=2;w=69, "company";q=1200000;w=69',
     ratelimit: expect.stringMatching(/^"key";r=[01];t=\d+, "company";r=\d+;t=\d+$/),
   });
   const refused = answers.find(({ statusCode }) => statusCode === 429);

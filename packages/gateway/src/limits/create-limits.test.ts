@@ -67,7 +67,7 @@ it('says with every request what is left, in both notations', async () => {
   expect(last['x-ratelimit-limit']).toBe('60');
   expect(Number(last['x-ratelimit-reset']) - nowSecond).toBeGreaterThanOrEqual(59);
   expect(Number(last['x-ratelimit-reset']) - nowSecond).toBeLessThanOrEqual(62);
-  expect(last['ratelimit-policy']).toBe('"key";q=60;w=61, "company";q=1200000;w=61');
+  expect(last['ratelimit-policy']).toBe('"key";q=60;w=69, "company";q=1200000;w=69');
   expect(last['ratelimit']).toMatch(/^"key";r=0;t=6[01], "company";r=11999\d\d;t=6[01]$/);
 });
 

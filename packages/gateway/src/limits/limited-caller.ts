@@ -17,8 +17,8 @@ export type Refusal = {
 export type Waiter = { admit(): void; refuse(refusal: Refusal): void };
 
 /**
- * A key or person as the limiter of one process sees it. `left` of the `granted` tokens of the slot `second` are there
- * to be used without asking, until `validUntilMs` (monotonic).
+ * A key or person as the limiter of one process sees it. `left` of the `granted` tokens entered in Redis's second
+ * `slot` are there to be used without asking, until `validUntilMs` (monotonic).
  */
 export type LimitedCaller = {
   readonly name: Exclude<LimitName, 'company'>;
@@ -28,12 +28,15 @@ export type LimitedCaller = {
   perMinute: number;
   granted: number;
   left: number;
-  second: number;
+  slot: number;
   validUntilMs: number;
   /** With this many left, more are fetched; -1 when nothing was taken ahead. */
   refillAt: number;
-  /** How many tokens the next request to Redis takes ahead, limits permitting. */
-  pace: number;
+  /** The demand: what it was when last measured, or more when that has turned out to be too little. */
+  perSecond: number;
+  measuredAtMs: number;
+  /** Tokens used since it was measured (monotonic), as far as they have been counted. */
+  used: number;
   /** Tokens of an ended slot that nobody used, to be given back. */
   unused: { second: number; count: number } | undefined;
   /** What other callers left in the window: `left` is not among it. */
@@ -63,6 +66,9 @@ export type CallerHeaders = {
   end: string;
 };
 
+/** Who has never been seen is taken for one who goes on: half of this, as the first measurement forgets the other. */
+const assumedPerSecond = 2;
+
 export const createCaller = (
   name: LimitedCaller['name'],
   id: string,
@@ -75,12 +81,14 @@ export const createCaller = (
   perMinute,
   granted: 0,
   left: 0,
-  second: 0,
+  slot: 0,
   validUntilMs: 0,
   refillAt: -1,
-  pace: 0,
+  perSecond: assumedPerSecond,
+  measuredAtMs: 0,
+  used: 0,
   unused: undefined,
-  rest: 0,
+  rest: perMinute,
   freeSecond: 0,
   refusedUntilMs: 0,
   freeAtMs: 0,
@@ -104,16 +112,21 @@ export const createCaller = (
 /** Monotonic milliseconds in whole seconds. */
 export const secondOf = (nowMs: number): number => Math.floor(nowMs / 1_000);
 
-/** Ends the slot: counts what was used of it, and keeps what was not, to be given back. @returns the number used */
-export const endSlot = (caller: LimitedCaller, nowMs: number): number => {
+/** Counts what has been used of the tokens at hand. */
+export const countUsed = (caller: LimitedCaller, nowMs: number): void => {
   const used = caller.granted - caller.left;
-  if (used > 0) {
-    caller.admitted.add(secondOf(nowMs), used);
-    caller.company.admitted.add(secondOf(nowMs), used);
-  }
-  if (caller.left > 0) caller.unused = { second: caller.second, count: caller.left };
+  if (used === 0) return;
+  caller.granted = caller.left;
+  caller.used += used;
+  caller.admitted.add(secondOf(nowMs), used);
+  caller.company.admitted.add(secondOf(nowMs), used);
+};
+
+/** Ends the slot: counts what was used of it, and keeps what was not, to be given back. */
+export const endSlot = (caller: LimitedCaller, nowMs: number): void => {
+  countUsed(caller, nowMs);
+  if (caller.left > 0) caller.unused = { second: caller.slot, count: caller.left };
   caller.granted = 0;
   caller.left = 0;
   caller.refillAt = -1;
-  return used;
 };

@@ -1,7 +1,10 @@
 import type { FastifyReply } from 'fastify';
 import type { LimitName } from './limit-metrics.ts';
 import type { LimitedCaller } from './limited-caller.ts';
-import { slotSeconds } from './take-tokens-script.ts';
+import { longestSpanSeconds, slotSeconds } from './take-tokens-script.ts';
+
+/** The longest a token counts: those taken ahead for several seconds count from the last of them. */
+const longestWindowSeconds = slotSeconds + longestSpanSeconds;
 
 /**
  * Prepares the header texts that do not change from one request to the next: all but the numbers left.
@@ -14,7 +17,7 @@ export const prepareHeaders = (caller: LimitedCaller, second: number): void => {
     headers.policyOf = policyOf;
     headers.limit = String(caller.perMinute);
     headers.companyLimit = String(company.perMinute);
-    headers.policy = `"${name}";q=${headers.limit};w=${slotSeconds}, "company";q=${headers.companyLimit};w=${slotSeconds}`;
+    headers.policy = `"${name}";q=${headers.limit};w=${longestWindowSeconds}, "company";q=${headers.companyLimit};w=${longestWindowSeconds}`;
     headers.beforeOwn = `"${name}";r=`;
   }
   headers.reset = String(caller.freeSecond);

@@ -2,10 +2,17 @@ import { createTestRedis, type TestRedis } from '@impact-hub/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createSlidingWindow } from './sliding-window.ts';
-import { readTaken, slotSeconds, takeTokensLua, windowSeconds } from './take-tokens-script.ts';
+import {
+  longestSpanSeconds,
+  readTaken,
+  slotSeconds,
+  takeTokensLua,
+  windowSeconds,
+  type Taken,
+} from './take-tokens-script.ts';
 
 /** The script with its clock handed in as two further arguments; nothing else differs from what the hub runs. */
-const controlledLua = takeTokensLua.replace("redis.call('TIME')", '{ ARGV[7], ARGV[8] }');
+const controlledLua = takeTokensLua.replace("redis.call('TIME')", '{ ARGV[9], ARGV[10] }');
 
 let store: TestRedis;
 let runs = 0;
@@ -15,21 +22,30 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 
+type Call = {
+  wanted: number;
+  limits: readonly [number, number];
+  needed?: number;
+  span?: number;
+  owed?: number;
+  /** The second they were entered in, and how many. */
+  unused?: readonly [number, number];
+};
+
 const openWindows = () => {
   runs += 1;
   const keys = [1, 2].map((key) => `w:{${runs}}:${key}`);
   return {
     keys,
-    take: async (
-      nowMs: number,
-      call: { wanted: number; limits: readonly [number, number]; owed?: number; unused?: [number, number] },
-    ) =>
+    take: async (nowMs: number, call: Call): Promise<Taken> =>
       readTaken(
         (await store.redis.eval(
           controlledLua,
           2,
           ...keys,
           call.wanted,
+          call.needed ?? call.wanted,
+          call.span ?? 0,
           ...(call.unused ?? [0, 0]),
           call.owed ?? 0,
           ...call.limits,
@@ -41,43 +57,53 @@ const openWindows = () => {
 };
 
 const startMs = 1_800_000_000_250;
+const afterMs = fc.oneof(fc.integer({ min: 0, max: 1_500 }), fc.integer({ min: 0, max: 70_000 }));
+const span = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: longestSpanSeconds }));
 const step = fc.record({
-  afterMs: fc.oneof(fc.integer({ min: 0, max: 1_500 }), fc.integer({ min: 0, max: 70_000 })),
-  wanted: fc.integer({ min: 0, max: 12 }),
+  afterMs,
+  ahead: fc.integer({ min: 0, max: 8 }),
+  needed: fc.integer({ min: 0, max: 4 }),
+  span,
   owed: fc.oneof({ arbitrary: fc.constant(0), weight: 4 }, fc.integer({ min: 0, max: 4 })),
   unused: fc.integer({ min: 0, max: 12 }),
 });
 
-it('grants exactly what a list of all requests of the last 61 seconds leaves, and says when more is free', async () => {
+it('grants exactly what a list of all tokens that count leaves, and says when more is free', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.tuple(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 20 })),
+      fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 })),
       fc.array(step, { maxLength: 30 }),
       async (limits, steps) => {
         const windows = openWindows();
-        // The reference: the second of every token that counts. Both windows see the same requests here.
+        const limit = Math.min(...limits);
+        // The reference: the second every token is entered in. Both windows see the same requests here.
         let tokens: number[] = [];
-        let last: { second: number; granted: number } | undefined;
+        let last = { slot: 0, granted: 0 };
         let nowMs = startMs;
-        for (const { afterMs, wanted, owed, unused } of steps) {
+        for (const { afterMs, ahead, needed, span, owed, unused } of steps) {
           nowMs += afterMs;
           const now = Math.floor(nowMs / 1_000);
-          const back = last === undefined ? 0 : Math.min(unused, last.granted);
+          const back = Math.min(unused, last.granted);
           for (let count = 0; count < back; count += 1) {
-            const index = tokens.indexOf(last?.second ?? 0);
+            const index = tokens.indexOf(last.slot);
             if (index >= 0) tokens.splice(index, 1);
           }
-          const taken = await windows.take(nowMs, { wanted, owed, limits, unused: [last?.second ?? 0, back] });
-          tokens = tokens.filter((second) => second > now - slotSeconds);
-          const limit = Math.min(...limits);
-          const granted = Math.max(0, Math.min(wanted, limit - tokens.length - owed));
-          tokens.push(...Array.from({ length: granted + owed }, () => now));
-          expect(taken).toMatchObject({ granted, second: now, leftMs: 1_000 - (nowMs % 1_000), used: tokens.length });
+          const wanted = needed + ahead;
+          const taken = await windows.take(nowMs, { wanted, needed, span, owed, limits, unused: [last.slot, back] });
+          tokens = tokens.filter((slot) => slot > now - slotSeconds);
+          const isLong = span > 0 && (tokens.length + owed + wanted) * 2 <= limit;
+          const asked = isLong || span === 0 ? wanted : needed;
+          const granted = Math.max(0, Math.min(asked, limit - tokens.length - owed));
+          const slot = isLong ? now + span : now;
+          tokens.push(...Array.from({ length: owed }, () => now), ...Array.from({ length: granted }, () => slot));
+          tokens.sort((one, two) => one - two);
+          const leftMs = (slot - now + 1) * 1_000 - (nowMs % 1_000);
+          expect(taken).toMatchObject({ granted, second: now, slot, leftMs, used: tokens.length });
           expect(taken.companyUsed).toBe(tokens.length);
-          if (granted < wanted && tokens.length >= limits[0])
-            expect(taken.freeSecond).toBe((tokens[tokens.length - limits[0]] ?? 0) + slotSeconds);
-          else if (tokens.length > 0) expect(taken.freeSecond).toBe((tokens[0] ?? 0) + slotSeconds);
-          last = { second: now, granted };
+          const free = (of: number): number => (tokens[Math.max(0, tokens.length - of)] ?? 0) + slotSeconds;
+          if (tokens.length > 0)
+            expect([taken.freeSecond, taken.companyFreeSecond]).toEqual([free(limits[0]), free(limits[1])]);
+          last = { slot, granted };
         }
       },
     ),
@@ -85,28 +111,52 @@ it('grants exactly what a list of all requests of the last 61 seconds leaves, an
   );
 });
 
-it('never admits more than the limit in any 60 seconds, whatever the times', async () => {
+it('never admits more than the limit in any 60 seconds, whenever tokens taken ahead are used', async () => {
+  const request = fc.record({
+    afterMs: fc.oneof(fc.integer({ min: 0, max: 20_000 }), fc.integer({ min: 50_000, max: 62_000 })),
+    needed: fc.integer({ min: 0, max: 12 }),
+    // Of the time each token taken ahead may be used in; beyond it, it is given back.
+    ahead: fc.array(fc.oneof(fc.constant(1), fc.double({ min: 0, max: 1.3, noNaN: true })), { maxLength: 6 }),
+    span,
+  });
   await fc.assert(
     fc.asyncProperty(
-      fc.integer({ min: 1, max: 8 }),
-      fc.array(fc.tuple(fc.integer({ min: 0, max: 20_000 }), fc.integer({ min: 1, max: 5 })), { maxLength: 40 }),
-      async (limit, requests) => {
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 1, max: 24 }),
+      fc.array(request, { maxLength: 20 }),
+      async (limit, companyLimit, requests) => {
         const windows = openWindows();
         const admittedAtMs: number[] = [];
+        let unused: readonly [number, number] = [0, 0];
         let nowMs = startMs;
-        for (const [afterMs, wanted] of requests) {
+        for (const { afterMs, needed, ahead, span } of requests) {
           nowMs += afterMs;
-          const { granted } = await windows.take(nowMs, { wanted, limits: [limit, 1_000] });
-          admittedAtMs.push(...Array.from({ length: granted }, () => nowMs));
+          const wanted = needed + ahead.length;
+          const taken = await windows.take(nowMs, { wanted, needed, span, unused, limits: [limit, companyLimit] });
+          const tokens = [...Array.from({ length: needed }, () => 0), ...ahead].slice(0, taken.granted);
+          const used = tokens.filter((part) => part <= 1);
+          admittedAtMs.push(...used.map((part) => nowMs + part * (taken.leftMs - 1)));
+          unused = [taken.slot, tokens.length - used.length];
         }
         for (const from of admittedAtMs)
           expect(
             admittedAtMs.filter((at) => at >= from && at <= from + windowSeconds * 1_000).length,
-          ).toBeLessThanOrEqual(limit);
+          ).toBeLessThanOrEqual(Math.min(limit, companyLimit));
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 200 },
   );
+});
+
+it('grants tokens for several seconds only while half of either limit is left', async () => {
+  const windows = openWindows();
+  const call = { wanted: 4, needed: 1, span: 8, limits: [100, 10] } as const;
+  const second = Math.floor(startMs / 1_000);
+  expect(await windows.take(startMs, call)).toMatchObject({ granted: 4, slot: second + 8, leftMs: 8_750 });
+  expect(await windows.take(startMs, call)).toMatchObject({ granted: 1, slot: second, leftMs: 750, used: 5 });
+  // Those are free again 61 s after the last moment the tokens could be used in, and no earlier.
+  expect(await windows.take(startMs + 68_000, { wanted: 7, limits: [7, 10] })).toMatchObject({ granted: 3 });
+  expect(await windows.take(startMs + 69_000, { wanted: 4, limits: [7, 10] })).toMatchObject({ granted: 4 });
 });
 
 it('takes from neither window when one of them has nothing left', async () => {
@@ -117,8 +167,12 @@ it('takes from neither window when one of them has nothing left', async () => {
 
 it('holds on while the clock steps back a little, and starts afresh when it jumps', async () => {
   const windows = openWindows();
+  const call = { wanted: 1, span: 8, limits: [2, 9] } as const;
   await windows.take(startMs, { wanted: 2, limits: [2, 9] });
-  expect(await windows.take(startMs - 5_000, { wanted: 1, limits: [2, 9] })).toMatchObject({ granted: 0, leftMs: 0 });
+  expect(await windows.take(startMs - 5_000, call)).toMatchObject({ granted: 0, leftMs: 0 });
+  // Nor is anything lent for seconds that have been.
+  const roomy = { ...call, limits: [20, 20] } as const;
+  expect(await windows.take(startMs - 5_000, roomy)).toMatchObject({ granted: 1, leftMs: 0 });
   expect(await windows.take(startMs - 3_600_000, { wanted: 1, limits: [2, 9] })).toMatchObject({ granted: 1 });
 });
 
@@ -126,8 +180,8 @@ it('lets Redis forget a window that nobody uses', async () => {
   const windows = openWindows();
   await windows.take(startMs, { wanted: 1, limits: [2, 9] });
   const lifeMs = await store.redis.pttl(windows.keys[0] ?? '');
-  expect(lifeMs).toBeGreaterThanOrEqual(slotSeconds * 1_000 - 5_000);
-  expect(lifeMs).toBeLessThanOrEqual((slotSeconds + 1) * 1_000);
+  expect(lifeMs).toBeGreaterThanOrEqual((slotSeconds + longestSpanSeconds) * 1_000);
+  expect(lifeMs).toBeLessThanOrEqual((slotSeconds + longestSpanSeconds + 1) * 1_000);
 });
 
 it('counts in memory as the list of all requests does', () => {

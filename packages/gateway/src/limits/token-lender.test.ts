@@ -15,11 +15,12 @@ let errors: unknown[];
 let caller: LimitedCaller;
 let lender: TokenLender;
 const sent: number[][] = [];
-const nowMs = (): number => 100_000;
+let atMs: number;
+const nowMs = (): number => atMs;
 beforeEach(() => {
-  [isAway, errors] = [false, []];
+  [isAway, errors, atMs] = [false, [], 100_000];
   sent.length = 0;
-  answer = async () => [1, 500, 400_000, 1, 561, 1, 561, 0];
+  answer = async () => [1, 500, 500, 400_000, 1, 561, 1, 561];
   const client = {
     hubTakeTokens: (...args: [string, string, ...number[]]) => {
       sent.push(args.slice(2) as number[]);
@@ -36,7 +37,7 @@ beforeEach(() => {
   const companies = createCompanyLimits({
     sql: (async () => []) as never,
     changes: { subscribe: () => undefined, isCurrent: () => true },
-    defaultPerMinute: 1_000,
+    defaultPerMinute: 100_000,
     onError: (error) => errors.push(error),
   });
   caller = createCaller('key', 'k', 100, companies.get('c'));
@@ -59,10 +60,10 @@ it('decides without Redis, and asks again later, when something unforeseen is th
   expect(await Promise.all([wait(), wait()])).toEqual(['admitted', 'admitted']);
   expect(errors).toEqual([broken]);
   expect(caller.isAsking).toBe(false);
-  answer = async () => [1, 500, 400_000, 3, 561, 3, 561, 0];
+  answer = async () => [1, 500, 500, 400_000, 3, 561, 3, 561];
   expect(await wait()).toBe('admitted');
   // It also heard of the two admitted without it.
-  expect(sent.at(-1)?.[3]).toBe(2);
+  expect(sent.at(-1)?.[5]).toBe(2);
 });
 
 it('forgets no request admitted without Redis when a message fails while more are admitted so', async () => {
@@ -76,4 +77,46 @@ it('forgets no request admitted without Redis when a message fails while more ar
   };
   expect(await wait()).toBe('admitted');
   expect(caller.owed?.used(secondOf(nowMs()))).toBe(4);
+});
+
+/** Redis as it answers with this many tokens used by others: seconds as in the script, what is asked for granted. */
+const grantAll =
+  (used: number): typeof answer =>
+  async () => {
+    const [wanted = 0, , span = 0] = sent.at(-1) ?? [];
+    const second = 400 + Math.floor(atMs / 1_000);
+    return [
+      wanted,
+      second,
+      second + span,
+      (span + 1) * 1_000_000 - (atMs % 1_000) * 1_000,
+      used,
+      second + 61,
+      used,
+      second + 61,
+    ];
+  };
+
+/** Requests one after the other, for 16 s, as the limiter takes them. @returns how many messages they took */
+const messagesFor = async (everyMs: number): Promise<number> => {
+  for (const endsAtMs = atMs + 16_000; atMs < endsAtMs; atMs += everyMs) {
+    if (caller.left === 0 || atMs >= caller.validUntilMs) expect(await wait()).toBe('admitted');
+    else caller.left -= 1;
+  }
+  return sent.length;
+};
+
+it('asks Redis once in eight seconds for a caller with a request or two a second', async () => {
+  caller = createCaller('key', 'k', 100_000, caller.company);
+  answer = grantAll(0);
+  expect(await messagesFor(800)).toBeLessThanOrEqual(3);
+  // What a lease left over comes back with the message after it.
+  expect(sent.at(-1)?.[4]).toBeGreaterThan(0);
+});
+
+it('takes nothing for several seconds once half of a limit is used', async () => {
+  caller = createCaller('key', 'k', 100_000, caller.company);
+  answer = grantAll(50_000);
+  await messagesFor(600);
+  expect(sent.slice(1).map(([wanted, , span]) => [wanted, span])).toEqual(sent.slice(1).map(() => [1, 0]));
 });

@@ -4,21 +4,27 @@ import type { Taken } from './take-tokens-script.ts';
 
 /** How long a refusal is repeated without asking, so that a raised limit or tokens given back are noticed. */
 const refusalRememberedMs = 1_000;
+/** Tokens are used in a little less than their time: clocks are adjusted by at most 0.05 % (NTP). */
+const clockMargin = 0.999;
 /** More are fetched when a quarter is left; not worth it for fewer than this. */
 const smallestRefilledLease = 4;
 
-/** Enters what Redis granted. */
-const accept = (caller: LimitedCaller, taken: Taken, sentAtMs: number, nowMs: number): void => {
-  const { company } = caller;
-  if (caller.second !== taken.second) {
+const keep = (caller: LimitedCaller, taken: Taken, sentAtMs: number, nowMs: number): void => {
+  if (caller.slot !== taken.slot) {
     endSlot(caller, nowMs);
-    caller.second = taken.second;
+    caller.slot = taken.slot;
     caller.validUntilMs = 0;
   }
   caller.granted += taken.granted;
   caller.left += taken.granted;
   // Counted from the moment of asking: Redis's second ends later than that, never earlier.
-  caller.validUntilMs = Math.max(caller.validUntilMs, sentAtMs + taken.leftMs);
+  caller.validUntilMs = Math.max(caller.validUntilMs, sentAtMs + taken.leftMs * clockMargin);
+};
+
+/** Enters what Redis granted and said. */
+const accept = (caller: LimitedCaller, taken: Taken, sentAtMs: number, nowMs: number): void => {
+  const { company } = caller;
+  if (taken.granted > 0) keep(caller, taken, sentAtMs, nowMs);
   caller.rest = Math.max(0, caller.perMinute - taken.used);
   caller.freeSecond = taken.freeSecond;
   company.remaining = Math.max(0, company.perMinute - taken.companyUsed) + caller.left;
@@ -33,7 +39,7 @@ const remember = (limit: { freeAtMs: number; refusedUntilMs: number }, freeAtMs:
 
 const refusalOf = (caller: LimitedCaller, taken: Taken, nowMs: number): Refusal => {
   const { company } = caller;
-  const inMs = (second: number): number => nowMs + taken.leftMs + (second - taken.second - 1) * 1_000;
+  const inMs = (second: number): number => nowMs + taken.leftMs + (second - taken.slot - 1) * 1_000;
   const isOwn = taken.used >= caller.perMinute;
   const isCompany = taken.companyUsed >= company.perMinute;
   if (isOwn) remember(caller, inMs(taken.freeSecond), nowMs);
@@ -51,7 +57,7 @@ const refusalOf = (caller: LimitedCaller, taken: Taken, nowMs: number): Refusal 
 export const useAnswer = (
   caller: LimitedCaller,
   taken: Taken,
-  { wanted, sentAtMs, nowMs }: { wanted: number; sentAtMs: number; nowMs: number },
+  { needed, sentAtMs, nowMs }: { needed: number; sentAtMs: number; nowMs: number },
 ): void => {
   accept(caller, taken, sentAtMs, nowMs);
   const { waiting } = caller;
@@ -60,7 +66,7 @@ export const useAnswer = (
     caller.company.remaining -= 1;
     waiting.shift()?.admit();
   }
-  if (taken.granted < wanted) {
+  if (taken.granted < needed) {
     const refusal = refusalOf(caller, taken, nowMs);
     for (const waiter of waiting.splice(0)) waiter.refuse(refusal);
   }
