@@ -76,6 +76,8 @@ export const runRollingRestarts = async (options: {
     for (let round = 0; round < rounds; round += 1)
       for (const gateway of gateways) {
         await pause(500);
+        // As whoever restarts them in production: never the next one before all are known to serve.
+        while (!backends.every(({ ready }) => ready)) await pause(50);
         await gateway.restart();
         restarts += 1;
       }
