@@ -5,7 +5,7 @@ import { applyAgain } from './apply-again.ts';
 import { planItem, type ItemDelivery, type ItemPlan } from './plan-item.ts';
 import { tallyOf, type ItemState, type Replay, type Tally } from './replay.ts';
 import { restartProcessing } from './restart-processing.ts';
-import { restartSending } from './restart-sending.ts';
+import { restartSending } from '../outbound/restart-sending.ts';
 
 export type StepDeps = { crypto: Crypto; outbox: Outbox; clock: Clock };
 

@@ -1,3 +1,4 @@
+import { recordAudit } from '@impact-hub/audit';
 import type { Clock, Database } from '@impact-hub/core';
 import { replayLimits } from './replay.ts';
 
@@ -21,12 +22,23 @@ export const noteTrouble = (deps: Deps, replay: Which, error: unknown): Promise<
   deps.db.company(replay.companyId, async (tx) => {
     const now = deps.clock.now();
     const until = new Date(now.getTime() - replayLimits.failingMs);
-    await tx.sql`
+    const [noted] = await tx.sql<{ state: string }[]>`
       update impact_in_replay set
         failing_since = coalesce(failing_since, ${now}), last_error = ${nameOfFault(error)}, updated_at = ${now},
         state = case when failing_since < ${until} then 'failed' else state end,
         finished_at = case when failing_since < ${until} then ${now}::timestamptz end
-      where id = ${replay.id} and state = 'running'`;
+      where id = ${replay.id} and state in ('waiting', 'running')
+      returning state`;
+    if (noted?.state !== 'failed') return;
+    await recordAudit(tx, {
+      type: 'impact_in.replay.failed',
+      category: 'data',
+      severity: 'warning',
+      result: 'failure',
+      actor: { kind: 'system', id: 'impact-in' },
+      resource: { type: 'impact_in_replay', id: replay.id },
+      metadata: { reason: nameOfFault(error) },
+    });
   });
 
 /** Leaves out the next delivery of a replay, which the database refuses, so that it does not hold up the others. */

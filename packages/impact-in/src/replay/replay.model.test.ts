@@ -176,6 +176,6 @@ test('whatever is asked for and wherever a process dies, each delivery is replay
       expect(ended.audited).toBe(begun.length);
       await expectConsistent(companyId);
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
 }, 120_000);

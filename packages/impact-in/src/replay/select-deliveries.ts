@@ -6,8 +6,10 @@ export const matchesFilter = (tx: Tx, filter: ReplayFilter, snapshotAt: Date) =>
   const { sql } = tx;
   const also = (column: string, value: string | undefined) =>
     value === undefined ? sql`` : sql`and ${sql(column)} = ${value}`;
+  // The whole of its millisecond: the database counts finer than that.
+  const snapshotEnd = new Date(snapshotAt.getTime() + 1);
   return sql`
-    d.company_id = ${tx.companyId} and d.received_at <= ${snapshotAt}
+    d.company_id = ${tx.companyId} and d.received_at < ${snapshotEnd}
     ${filter.from === undefined ? sql`` : sql`and d.received_at >= ${filter.from}`}
     ${filter.to === undefined ? sql`` : sql`and d.received_at < ${filter.to}`}
     ${also('d.partner', filter.partner)} ${also('d.status', filter.status)} ${also('d.outcome', filter.outcome)}
