@@ -1,5 +1,17 @@
 import { createHmac } from 'node:crypto';
-import type { SignInput } from './sign-request.ts';
+import type { CustomProfileInput } from '../verification/custom-profile.ts';
+
+export type ProfileSignInput = {
+  secret: string;
+  /** Also sign with these, as a partner does while its secret is being rotated (list containers only). */
+  oldSecrets?: readonly string[];
+  body: Buffer;
+  nowMs: number;
+  /** For schemes with an event id header. */
+  eventId?: string;
+  /** For `custom-hmac`, as the endpoint was created with. */
+  profile?: CustomProfileInput;
+};
 
 const keyBytes = (secret: string, encoding: string): Buffer => {
   if (encoding === 'whsec') return Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
@@ -22,7 +34,7 @@ const contain = (container: string, signatures: readonly string[], stamp: string
  *
  * @throws TypeError without a profile
  */
-export const signByProfile = (input: SignInput): Record<string, string> => {
+export const signByProfile = (input: ProfileSignInput): Record<string, string> => {
   const { profile, secret, oldSecrets = [], body, nowMs, eventId = 'msg_simulated' } = input;
   if (profile === undefined) throw new TypeError('custom-hmac is signed by the profile of its endpoint');
   const { signedTemplate = '{ts}.{body}', timestampFormat = 'unix_s', keyEncoding = 'utf8', prefix = '' } = profile;

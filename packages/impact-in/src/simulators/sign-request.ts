@@ -1,24 +1,12 @@
 import { createHmac } from 'node:crypto';
-import type { CustomProfileInput } from '../verification/custom-profile.ts';
 import type { SchemeName } from '../verification/profile.ts';
-import { signByProfile } from './sign-by-profile.ts';
+import { signByProfile, type ProfileSignInput } from './sign-by-profile.ts';
 
-export type SignInput = {
-  scheme: SchemeName;
-  /**
-   * The endpoint's secret as text; for the schemes with tokens a token (`fetchAccessToken`, `mintToken`), for
-   * `workday-basic` user name and password with a colon between them, for `goodera-unsigned` the header's token.
-   */
-  secret: string;
-  /** Also sign with these, as a partner does while its secret is being rotated (list schemes only). */
-  oldSecrets?: readonly string[];
-  body: Buffer;
-  nowMs: number;
-  /** For schemes with an event id header. */
-  eventId?: string;
-  /** For `custom-hmac`, as the endpoint was created with. */
-  profile?: CustomProfileInput;
-};
+/**
+ * `secret` is the endpoint's as text; for the schemes with tokens a token (`fetchAccessToken`, `mintToken`), for
+ * `workday-basic` user name and password with a colon between them, for `goodera-unsigned` the header's token.
+ */
+export type SignInput = ProfileSignInput & { scheme: SchemeName };
 
 export type SignedRequest = { headers: Record<string, string>; body: Buffer };
 

@@ -68,7 +68,7 @@ export type Profile = HmacProfile | BearerProfile | JwtProfile | BasicProfile | 
 export const families = ['hmac', 'oauth_bearer', 'jwt', 'basic', 'unsigned'] as const satisfies Profile['family'][];
 
 /** The schemes that need no description of their own. No partner publishes one, so these are the hub's own contract. */
-export const profiles = presetProfiles;
+export const profiles = presetProfiles satisfies Record<string, Profile>;
 
 type PresetName = keyof typeof profiles;
 
