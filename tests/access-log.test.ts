@@ -70,3 +70,22 @@ test('whatever is thrown at the hub wherever, no secret gets into the log', asyn
   // The random part of the key by itself, however it was cut out.
   expect(log).not.toContain(key.slice(22, 42));
 });
+
+test('a flood of requests without a key does not write a line for each, and says how many it left out', async () => {
+  lines.length = 0;
+  let sent = 0;
+  const refused = async (): Promise<void> => {
+    sent += 1;
+    expect((await hub.call('GET', '/api/v1/company')).statusCode).toBe(401);
+  };
+  await Promise.all(Array.from({ length: 300 }, refused));
+  expect(lines.length).toBeLessThan(300);
+  // What was left out before this test is told of, too.
+  await expect
+    .poll(async () => {
+      await refused();
+      const told = lines.map((line) => (JSON.parse(line) as { suppressed?: number }).suppressed ?? 0);
+      return lines.length + told.reduce((sum, count) => sum + count, 0) >= sent;
+    })
+    .toBe(true);
+});

@@ -19,6 +19,7 @@ import type { Edge } from './edge.ts';
 import { refuseOtherMethods } from './refuse-other-methods.ts';
 import { defaultHttpLimits, type HttpLimits } from './http-limits.ts';
 import { limitHandlerTime, type HandlerTimeLimit } from './limit-handler-time.ts';
+import { createLineBudget } from './line-budget.ts';
 import { judgeHead } from './refuse-ambiguous-headers.ts';
 import { takeJson } from './refuse-unexpected.ts';
 import { registerRoute } from './register-route.ts';
@@ -61,6 +62,8 @@ const failureOf = ({ definition, options }: ProblemError, status: number): Recor
   ...(status >= 500 ? { err: options.cause } : {}),
 });
 
+const refusals = createLineBudget(() => performance.now());
+
 /** One line per request. Never the address as sent, a header or the body: that is where callers put their secrets. */
 const logRequest = (options: HttpServerOptions, request: FastifyRequest, status: number, durationMs: number): void => {
   const { principal, route: known, problem, log } = stateOf(request);
@@ -68,6 +71,9 @@ const logRequest = (options: HttpServerOptions, request: FastifyRequest, status:
   options.metrics.observe(request.method, route, status, durationMs);
   const level = isServerFailure(request, status) ? 'error' : 'info';
   if (!options.log.isLevelEnabled(level)) return;
+  // Whoever has no key can cause these without end; the metrics count them all.
+  const suppressed = status === 401 ? refusals.take() : 0;
+  if (suppressed === undefined) return;
   const traceId = traceIdOf(request);
   options.log[level]({
     event: 'http.request',
@@ -80,6 +86,7 @@ const logRequest = (options: HttpServerOptions, request: FastifyRequest, status:
     ...callerOf(principal),
     ...(traceId === undefined ? {} : { traceId }),
     ...(problem === undefined ? {} : failureOf(problem, status)),
+    ...(suppressed === 0 ? {} : { suppressed }),
     ...log,
   });
 };
