@@ -13,9 +13,10 @@ import {
   type MetricsRegistry,
   type ShutdownPhase,
 } from '@impact-hub/core';
+import { registerRecordMetrics } from '@impact-hub/gateway';
 import type { Redis } from 'ioredis';
+import { orNull } from './operations/read-in-time.ts';
 import { readIdempotencyRecords, readJobBacklog } from './operations/read-stores.ts';
-import { registerRecordMetrics } from './operations/register-record-metrics.ts';
 import { connectBlockingRedis } from './stores/connect-redis.ts';
 
 type Options = {
@@ -43,7 +44,7 @@ const startServices = async (modules: readonly BoundModule[]): Promise<ShutdownP
 export const startWorkers = async (options: Options): Promise<ShutdownPhase[]> => {
   const { db, modules, redis, log, metrics } = options;
   registerJobBacklog(metrics, () => readJobBacklog(db.systemSql));
-  registerRecordMetrics(metrics, { clock: systemClock }, () => readIdempotencyRecords(db.systemSql));
+  registerRecordMetrics(metrics, { clock: systemClock }, () => orNull(readIdempotencyRecords(db.systemSql)));
   const relay = await startRelay({
     sql: db.systemSql,
     redis,

@@ -11,4 +11,5 @@ export { operatorTopic, resetMark, type PastChanges } from './response-cache/fol
 export { everything, nameOfKey, nameOfPattern, nameOfTag } from './response-cache/invalidations.ts';
 export { createLimits, type Limits, type LimitsOptions } from './limits/create-limits.ts';
 export { limitsModule } from './limits/limits-module.ts';
+export { registerRecordMetrics } from './idempotency/register-record-metrics.ts';
 export { removeExpiredRecords } from './idempotency/remove-expired-records.ts';

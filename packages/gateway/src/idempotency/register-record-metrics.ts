@@ -1,18 +1,16 @@
 import type { Clock, MetricsRegistry } from '@impact-hub/core';
 import { Gauge } from 'prom-client';
-import { orNull } from './read-in-time.ts';
-import type { readIdempotencyRecords } from './read-stores.ts';
 
-type Records = Awaited<ReturnType<typeof readIdempotencyRecords>>;
+type Records = { estimatedRecords: number; nextExpiresAt: Date | null };
 
 /**
- * Figures of the stored answers to changes, read from PostgreSQL at scrape time: neither counts rows, however many
- * there are. NaN when PostgreSQL does not answer in time.
+ * Figures of the stored answers to changes, read at scrape time.
+ * @param read gives null when the database does not answer in time; the figures are NaN then
  */
 export const registerRecordMetrics = (
   registry: MetricsRegistry,
   { clock }: { clock: Clock },
-  read: () => Promise<Records>,
+  read: () => Promise<Records | null>,
 ): void => {
   // Both figures of one scrape come from one read.
   let reading: Promise<Records | null> | undefined;
@@ -34,7 +32,7 @@ export const registerRecordMetrics = (
       help,
       registers: [registry],
       async collect() {
-        const records = await (reading ??= orNull(read()).finally(() => (reading = undefined)));
+        const records = await (reading ??= read().finally(() => (reading = undefined)));
         this.set(records === null ? Number.NaN : of(records));
       },
     });
