@@ -2,9 +2,9 @@ import { Option, type Command } from 'commander';
 import { fieldsOfKey, type Key } from './describe-key.ts';
 import { pathOfKey } from './key-id.ts';
 import { addLimitOptions, limitsOf, type LimitOptions, type WithReason } from './key-options.ts';
-import { hubCommand, type WithHub } from './keys-command.ts';
-import { UsageError } from './keys-errors.ts';
-import { printFields, printJson } from './print.ts';
+import { hubCommand, type WithHub } from '../hub-api/hub-command.ts';
+import { UsageError } from '../hub-api/command-errors.ts';
+import { printFields, printJson } from '../hub-api/print.ts';
 
 type ChangeOptions = WithReason & LimitOptions & { name?: string };
 

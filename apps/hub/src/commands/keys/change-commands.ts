@@ -3,8 +3,8 @@ import { addChange } from './change-command.ts';
 import { addCreate } from './create-command.ts';
 import { pathOfKey } from './key-id.ts';
 import type { WithReason } from './key-options.ts';
-import { hubCommand, type CommonOptions, type WithHub } from './keys-command.ts';
-import { printJson, printLine } from './print.ts';
+import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
+import { printJson, printLine } from '../hub-api/print.ts';
 import { addRevoke } from './revoke-command.ts';
 import { addRetireOld, addRotate } from './rotate-commands.ts';
 

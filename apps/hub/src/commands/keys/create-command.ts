@@ -1,8 +1,8 @@
 import { Option, type Command } from 'commander';
 import { addLimitOptions, limitsOf, type LimitOptions } from './key-options.ts';
-import { hubCommand, type CommonOptions, type WithHub } from './keys-command.ts';
-import { gather, gatherPairs } from './parse-options.ts';
-import { when } from './print.ts';
+import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
+import { gather, gatherPairs } from '../hub-api/parse-options.ts';
+import { when } from '../hub-api/print.ts';
 import { printKey, type Made } from './print-key.ts';
 
 type CreateOptions = CommonOptions &

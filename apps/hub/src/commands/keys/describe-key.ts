@@ -1,5 +1,5 @@
 import type { ApiKeyView } from '@impact-hub/api-keys';
-import { when } from './print.ts';
+import { when } from '../hub-api/print.ts';
 
 /** What an answer looks like after its way through JSON. */
 type Sent<T> = T extends Date ? string : T extends object ? { [K in keyof T]: Sent<T[K]> } : T;

@@ -2,16 +2,20 @@ import { listProblems } from '@impact-hub/core';
 import '@impact-hub/api-keys';
 import '@impact-hub/gateway';
 import { describe, expect, test } from 'vitest';
-import { explainProblem } from './explain-problem.ts';
+import { explainProblem } from '../hub-api/explain-problem.ts';
+import { keysWords } from './keys-words.ts';
 
 const refused = (body: object, status = 400): string =>
-  explainProblem({
-    status,
-    body: { title: 'A title', ...body },
-    url: 'https://hub.example.org',
-    path: '/admin/api-keys/Ab3dEf6hIj9l/rotate',
-    retryAfter: '7',
-  });
+  explainProblem(
+    {
+      status,
+      body: { title: 'A title', ...body },
+      url: 'https://hub.example.org',
+      path: '/admin/api-keys/Ab3dEf6hIj9l/rotate',
+      retryAfter: '7',
+    },
+    keysWords,
+  );
 
 describe('a problem of the hub at the terminal', () => {
   test('names options where the hub names fields', () => {

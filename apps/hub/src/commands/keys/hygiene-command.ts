@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { hubCommand, type CommonOptions, type WithHub } from './keys-command.ts';
-import { note, printJson, printTable } from './print.ts';
+import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
+import { note, printJson, printTable } from '../hub-api/print.ts';
 
 type Hygiene = Record<
   string,

@@ -1,4 +1,4 @@
-import { UsageError } from './keys-errors.ts';
+import { UsageError } from '../hub-api/command-errors.ts';
 
 /** The path of a key by its public id. @throws UsageError, which never repeats what was given: it may be a key */
 export const pathOfKey = (keyId: string, action = ''): string => {

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
-import type { CommonOptions } from './keys-command.ts';
-import { UsageError } from './keys-errors.ts';
-import { gather, parseCount, parseDuration, parseMoment } from './parse-options.ts';
+import type { CommonOptions } from '../hub-api/hub-command.ts';
+import { UsageError } from '../hub-api/command-errors.ts';
+import { gather, parseCount, parseDuration, parseMoment } from '../hub-api/parse-options.ts';
 
 export type WithReason = CommonOptions & { reason?: string };
 

@@ -1,5 +1,5 @@
-import type { CommonOptions } from './keys-command.ts';
-import { note, printJson, printLine } from './print.ts';
+import type { CommonOptions } from '../hub-api/hub-command.ts';
+import { note, printJson, printLine } from '../hub-api/print.ts';
 
 /** The answer that shows a key, which the hub gives once. */
 export type Made = { keyId: string; key: string; name: string; expiresAt: string | null };

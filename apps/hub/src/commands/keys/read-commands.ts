@@ -3,17 +3,17 @@ import { Option, type Command } from 'commander';
 import { fieldsOfKey, type Key } from './describe-key.ts';
 import { addHygiene } from './hygiene-command.ts';
 import { pathOfKey } from './key-id.ts';
-import { hubCommand, type CommonOptions, type WithHub } from './keys-command.ts';
-import type { KeysClient } from './keys-client.ts';
+import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
+import type { HubClient } from '../hub-api/hub-client.ts';
 import { addStats } from './stats-command.ts';
-import { note, printFields, printJson, printLine, printTable, when } from './print.ts';
+import { note, printFields, printJson, printLine, printTable, when } from '../hub-api/print.ts';
 
 type ListOptions = CommonOptions & { status?: string; environment?: string };
 
 type Page = { data: Key[]; nextCursor: string | null };
 
 /** Every page of the hub's answer in one, of the same form. */
-const listAll = async (hub: KeysClient, { status, environment }: ListOptions): Promise<Page> => {
+const listAll = async (hub: HubClient, { status, environment }: ListOptions): Promise<Page> => {
   const keys: Key[] = [];
   let cursor: string | null = null;
   do {

@@ -2,9 +2,9 @@ import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { pathOfKey } from './key-id.ts';
 import type { WithReason } from './key-options.ts';
-import { hubCommand, type WithHub } from './keys-command.ts';
-import { UsageError } from './keys-errors.ts';
-import { note, printJson, printLine, when } from './print.ts';
+import { hubCommand, type WithHub } from '../hub-api/hub-command.ts';
+import { UsageError } from '../hub-api/command-errors.ts';
+import { note, printJson, printLine, when } from '../hub-api/print.ts';
 
 /** @throws UsageError when nobody can be asked or the answer is not the key id */
 const confirm = async (keyId: string): Promise<void> => {

@@ -1,9 +1,9 @@
 import { Option, type Command } from 'commander';
 import { pathOfKey } from './key-id.ts';
 import type { WithReason } from './key-options.ts';
-import { hubCommand, type WithHub } from './keys-command.ts';
-import { parseDuration } from './parse-options.ts';
-import { note, printFields, printJson, when } from './print.ts';
+import { hubCommand, type WithHub } from '../hub-api/hub-command.ts';
+import { parseDuration } from '../hub-api/parse-options.ts';
+import { note, printFields, printJson, when } from '../hub-api/print.ts';
 import { printKey, type Made } from './print-key.ts';
 
 type RotateOptions = WithReason & { overlap?: number; overlapFrom?: string; force?: boolean };

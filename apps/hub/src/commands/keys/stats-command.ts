@@ -1,8 +1,8 @@
 import { Option, type Command } from 'commander';
 import { pathOfKey } from './key-id.ts';
-import { hubCommand, type CommonOptions, type WithHub } from './keys-command.ts';
-import { parseDuration } from './parse-options.ts';
-import { printFields, printJson, printLine, printTable, when } from './print.ts';
+import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
+import { parseDuration } from '../hub-api/parse-options.ts';
+import { printFields, printJson, printLine, printTable, when } from '../hub-api/print.ts';
 
 type Counts = { calls: number; clientErrors: number; serverErrors: number; rateLimited: number };
 type Stats = {

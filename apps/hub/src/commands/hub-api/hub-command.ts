@@ -1,20 +1,21 @@
 import type { Command } from 'commander';
 import { redactText } from '@impact-hub/core/redact';
-import { connectKeys, type Connection, type KeysClient } from './keys-client.ts';
-import { KeysError, UsageError } from './keys-errors.ts';
+import { connectHub, type Connection, type HubClient } from './hub-client.ts';
+import { CommandError, UsageError } from './command-errors.ts';
+import type { Words } from './explain-problem.ts';
 import { note } from './print.ts';
 
 export type CommonOptions = Connection & { json?: boolean };
 
 const [refusedExitCode, usageExitCode] = [1, 2];
 
-/** Runs one command; what it throws for the person at the terminal ends it with plain sentences. */
-export const runCommand = async (work: () => Promise<void>): Promise<void> => {
+/** Runs one command of `hub <group> …`; what it throws for the person at the terminal ends it with plain sentences. */
+export const runCommand = async (group: string, work: () => Promise<void>): Promise<void> => {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof KeysError)) throw error;
-    note(`hub keys: ${redactText(error.message)}`);
+    if (!(error instanceof CommandError)) throw error;
+    note(`hub ${group}: ${redactText(error.message)}`);
     process.exitCode = error instanceof UsageError ? usageExitCode : refusedExitCode;
   }
 };
@@ -33,18 +34,18 @@ export const hubCommand = (parent: Command, name: string, description: string, e
     .addHelpText('after', `\nExample:\n  ${example}`);
 
 /** Calls `work` with a client of the hub that the options or the environment name. */
-export type WithHub = (options: CommonOptions, work: (hub: KeysClient) => Promise<void>) => Promise<void>;
+export type WithHub = (options: CommonOptions, work: (hub: HubClient) => Promise<void>) => Promise<void>;
 
 export const hubCaller =
-  (environment: NodeJS.ProcessEnv): WithHub =>
+  (environment: NodeJS.ProcessEnv, words: Words): WithHub =>
   (options, work) =>
-    runCommand(async () => work(await connectKeys(options, environment)));
+    runCommand(words.group, async () => work(await connectHub(options, environment, words)));
 
-/** The parent of all `hub keys …`: mistakes on the command line end with 2, and no message repeats a key. */
-export const keysParent = (program: Command): Command =>
-  program
-    .command('keys')
-    .description('make, list, rotate and revoke API keys of the running hub')
+/** The parent of all `hub <group> …`: mistakes on the command line end with 2, and no message repeats a key. */
+export const hubCommands = (parent: Command, group: string, description: string): Command =>
+  parent
+    .command(group)
+    .description(description)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageExitCode))
     .configureOutput({ outputError: (text, write) => write(redactText(text)) })
     .showHelpAfterError('Add --help for what the command takes.')

@@ -1,9 +1,9 @@
 /** The hub refused or does not answer: plain sentences, exit code 1. */
-export class KeysError extends Error {
-  override readonly name: string = 'KeysError';
+export class CommandError extends Error {
+  override readonly name: string = 'CommandError';
 }
 
 /** The command line is wrong: exit code 2. */
-export class UsageError extends KeysError {
+export class UsageError extends CommandError {
   override readonly name = 'UsageError';
 }

@@ -3,15 +3,16 @@ import { text } from 'node:stream/consumers';
 import { resolve } from 'node:path';
 import { inspectApiKey } from '@impact-hub/api-keys/key-format';
 import { credentialsFile, readCredentials } from '../../credentials.ts';
-import { KeysError, UsageError } from './keys-errors.ts';
+import { CommandError, UsageError } from './command-errors.ts';
+import type { Words } from './explain-problem.ts';
 
 /** Where the hub is and with which key to call it. A key is never an argument: `ps` would show it to everybody. */
 export type Connection = { url?: string | undefined; apiKeyFile?: string | undefined };
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-export type KeysClient = {
-  /** @throws KeysError in plain sentences when the hub does not answer or refuses */
+export type HubClient = {
+  /** @throws CommandError in plain sentences when the hub does not answer or refuses */
   call<T>(method: Method, path: string, body?: object): Promise<T>;
 };
 
@@ -67,16 +68,20 @@ const findHub = async (
   return { url: goodUrl(url ?? credentials.baseUrl), key: goodKey((given ?? credentials.apiKey).trim()) };
 };
 
-const readAnswer = async (response: Response, url: string, path: string): Promise<unknown> => {
+const readAnswer = async (response: Response, url: string, path: string, words: Words): Promise<unknown> => {
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok && body !== undefined) return body;
   const { explainProblem } = await import('./explain-problem.ts');
   const { status, headers } = response;
-  throw new KeysError(explainProblem({ status, body, url, path, retryAfter: headers.get('retry-after') }));
+  throw new CommandError(explainProblem({ status, body, url, path, retryAfter: headers.get('retry-after') }, words));
 };
 
 /** A client of the running hub's public API. @throws UsageError when address or key are missing or malformed */
-export const connectKeys = async (connection: Connection, environment: NodeJS.ProcessEnv): Promise<KeysClient> => {
+export const connectHub = async (
+  connection: Connection,
+  environment: NodeJS.ProcessEnv,
+  words: Words,
+): Promise<HubClient> => {
   const { url, key } = await findHub(connection, environment);
   return {
     call: async <T>(method: Method, path: string, body?: object) => {
@@ -88,14 +93,14 @@ export const connectKeys = async (connection: Connection, environment: NodeJS.Pr
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       };
       const response = await fetch(`${url}${path}`, init).catch((cause: unknown) => {
-        throw new KeysError(
+        throw new CommandError(
           `The hub does not answer at ${url}. Start it with: npm start, or give its address by --url.`,
           {
             cause,
           },
         );
       });
-      return (await readAnswer(response, url, path)) as T;
+      return (await readAnswer(response, url, path, words)) as T;
     },
   };
 };
