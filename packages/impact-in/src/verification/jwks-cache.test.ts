@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { createJwksCache, jwksTimes } from './jwks-cache.ts';
+import { newIssuer } from './test-tokens.ts';
+
+const url = 'https://partner.example/jwks';
+const [one, two] = [newIssuer('ES256', 'one'), newIssuer('ES256', 'two')];
+
+const openCache = () => {
+  const world = {
+    nowMs: 0,
+    isUp: true,
+    keys: [one.jwk],
+    fetches: 0,
+    stale: 0,
+    failures: 0,
+    hold: undefined as Promise<void> | undefined,
+  };
+  const cache = createJwksCache({
+    nowMs: () => world.nowMs,
+    onStaleUse: () => (world.stale += 1),
+    onFetched: (result) => (world.failures += Number(result === 'failure')),
+    fetchJwks: async () => {
+      world.fetches += 1;
+      const { isUp, keys } = world;
+      await world.hold;
+      if (!isUp) throw new Error('away');
+      return { keys };
+    },
+  });
+  const idsOf = async (keyId: string): Promise<string[] | 'unavailable'> => {
+    const found = await cache.find(url, keyId);
+    return found === 'unavailable' ? found : found.map((key) => key.keyId);
+  };
+  return { world, idsOf };
+};
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('the keys of an address', () => {
+  it('are fetched once for all who ask at the same time, and then kept', async () => {
+    const { world, idsOf } = openCache();
+    expect(await Promise.all([idsOf('one'), idsOf('one'), idsOf('two')])).toEqual([['one'], ['one'], []]);
+    expect(await idsOf('one')).toEqual(['one']);
+    expect(world.fetches).toBe(1);
+  });
+
+  it('are fetched again for an unknown id, but not more often than the cool-down lets', async () => {
+    const { world, idsOf } = openCache();
+    await idsOf('one');
+    world.keys = [one.jwk, two.jwk];
+    for (let tries = 0; tries < 100; tries += 1) expect(await idsOf(`made up ${tries}`)).toEqual([]);
+    expect(world.fetches).toBe(1);
+    world.nowMs = jwksTimes.coolDownMs;
+    expect(await idsOf('two')).toEqual(['two']);
+    expect(world.fetches).toBe(2);
+  });
+
+  it('are renewed beside the requests, and a withdrawn key is not believed for longer than requests wait', async () => {
+    const { world, idsOf } = openCache();
+    await idsOf('one');
+    world.keys = [two.jwk];
+    world.nowMs = jwksTimes.renewAfterMs;
+    expect(await idsOf('one')).toEqual(['one']);
+    await expect.poll(() => idsOf('one')).toEqual([]);
+    world.keys = [one.jwk];
+    world.nowMs += jwksTimes.waitAfterMs;
+    expect(await idsOf('two')).toEqual([]);
+  });
+});
+
+describe('while the address does not answer', () => {
+  it('known keys are believed for the stated time, then nothing can be said', async () => {
+    const { world, idsOf } = openCache();
+    await idsOf('one');
+    world.isUp = false;
+    world.nowMs = jwksTimes.trustedForMs - 1;
+    expect(await idsOf('one')).toEqual(['one']);
+    expect(world.stale).toBe(1);
+    world.nowMs = jwksTimes.trustedForMs;
+    expect(await idsOf('one')).toBe('unavailable');
+    world.isUp = true;
+    world.nowMs += jwksTimes.coolDownMs;
+    expect(await idsOf('one')).toEqual(['one']);
+  });
+
+  it('nothing can be said of an unknown id, and no more is asked than the cool-down lets', async () => {
+    const { world, idsOf } = openCache();
+    await idsOf('one');
+    world.isUp = false;
+    world.nowMs = jwksTimes.coolDownMs;
+    for (let tries = 0; tries < 50; tries += 1) expect(await idsOf('two')).toBe('unavailable');
+    expect([world.fetches, world.failures]).toEqual([2, 1]);
+    expect(await idsOf('one')).toEqual(['one']);
+  });
+
+  it('nothing can be said before the first answer', async () => {
+    const { world, idsOf } = openCache();
+    world.isUp = false;
+    expect(await idsOf('one')).toBe('unavailable');
+  });
+
+  it('only so many requests wait for it', async () => {
+    const { world, idsOf } = openCache();
+    let release: () => void = () => undefined;
+    world.hold = new Promise((resolve) => (release = resolve));
+    const asked = Array.from({ length: 300 }, () => idsOf('one'));
+    await settle();
+    release();
+    const answers = await Promise.all(asked);
+    expect(answers.filter((answer) => answer === 'unavailable')).toHaveLength(100);
+    expect(world.fetches).toBe(1);
+  });
+});
