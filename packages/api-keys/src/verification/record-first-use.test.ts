@@ -97,6 +97,25 @@ describe('an overlap counted from the first use', () => {
     expect((await secretsOf(keyId))[0]).toMatchObject({ state: 'current', firstUsedAt: isoIn(0) });
   });
 
+  it('is not started by a use of a secret that was replaced before the use was written', async () => {
+    const { keyId, old, fresh: replaced } = await rotated(60);
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const { db } = hub.database;
+    const { verifier } = start({ db: { ...db, system: async (work) => (await held, db.system(work)) } });
+    expect(await verifier.verify(replaced, ip)).toMatchObject({ valid: true });
+    const again = { overlapSeconds: 60, overlapFrom: 'first_use' };
+    const { body } = await hub.send(hub.admin, 'POST', `/admin/api-keys/${keyId}/rotate`, again);
+    expect(body).toMatchObject({ replacedUnused: true });
+    release();
+    await verifier.stop();
+    hub.clock.advanceMs(3_600_000);
+    const later = start();
+    expect(await later.verifier.verify(old, ip)).toMatchObject({ valid: true });
+    expect(await later.verifier.verify(body.key as string, ip)).toMatchObject({ valid: true });
+    await later.verifier.stop();
+  });
+
   it('does not delay the request that starts it', async () => {
     const { fresh } = await rotated(60);
     let release: () => void = () => undefined;

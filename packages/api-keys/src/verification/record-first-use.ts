@@ -26,10 +26,13 @@ export const recordFirstUse = (db: Pick<Database, 'system'>, secret: UnusedSecre
     const { secretId, apiKeyId, keyId, companyId } = secret;
     // In the order in which rotation locks them.
     await tx.sql`select id from api_key_secret where api_key_id = ${apiKeyId} order by id for update`;
-    const [used] = await tx.sql<{ generation: number; overlapSeconds: number | null }[]>`
-      update api_key_secret set first_used_at = ${at} where id = ${secretId} and first_used_at is null
-      returning generation, overlap_seconds as "overlapSeconds"`;
-    if (used === undefined || used.overlapSeconds === null) return;
+    const [used] = await tx.sql<{ generation: number; overlapSeconds: number | null; isNewest: boolean }[]>`
+      update api_key_secret as used set first_used_at = ${at} where id = ${secretId} and first_used_at is null
+      returning generation, overlap_seconds as "overlapSeconds", not exists (
+        select from api_key_secret as newer
+        where newer.api_key_id = ${apiKeyId} and newer.generation > used.generation) as "isNewest"`;
+    // A secret that was replaced before this was written says nothing of whether its successor has arrived.
+    if (used === undefined || used.overlapSeconds === null || !used.isNewest) return;
     const endsAt = new Date(at.getTime() + used.overlapSeconds * 1_000);
     const ending = await tx.sql<{ expiresAt: Date }[]>`
       update api_key_secret as old set expires_at = least(old.expires_at, key.expires_at, ${endsAt})
