@@ -6,7 +6,7 @@ import { signRequest } from '../simulators/sign-request.ts';
 import type { CreateEndpointInput } from '../endpoints/schema.ts';
 import { eventOf, type TestEndpoint, type TestHub } from '../test-hub.ts';
 import { knownSenders } from '../verification/known-senders.ts';
-import type { PartnerName, SchemeName } from '../verification/profile.ts';
+import type { SchemeName } from '../verification/profile.ts';
 import { audience, issuer, newIssuer, tokenOf } from '../verification/test-tokens.ts';
 
 /** An endpoint of every scheme, and requests that it accepts; for tests. */
@@ -76,7 +76,7 @@ export const requestFor = async (
   const { partner, credentials } = endpoint;
   const scheme = endpoint.scheme as SchemeName;
   const { profile } = inputOf[scheme];
-  const event = eventOf(partner as PartnerName, seed);
+  const event = eventOf(partner, seed);
   const secret = await credentialOf(hub, endpoint);
   const request = signRequest({
     scheme,

@@ -133,7 +133,7 @@ describe('a token is refused', () => {
   });
 
   it('without asking for keys when it cannot be right anyway', async () => {
-    const findKeys = vi.fn(() => [] as PinnedKey[]);
+    const findKeys = vi.fn<() => PinnedKey[]>(() => []);
     await verify(tokenOf(es, { iss: 'https://evil.example' }), { findKeys });
     await verify(tokenOf(es, { exp: nowSeconds - 100, iat: nowSeconds - 200 }), { findKeys });
     await verify('a.b.c', { findKeys });
