@@ -1,7 +1,7 @@
-import { createEndpoint } from '@impact-hub/impact-in';
 import { newId, type Route } from '@impact-hub/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { addImpactInThings } from './support/impact-in-samples.ts';
 import { createTestHub, type TestHub } from './support/test-hub.ts';
 
 type AnyRoute = Route<unknown>;
@@ -58,17 +58,6 @@ beforeAll(async () => {
   headersOfB = await headersOf(b, 'company_admin');
   const person = await hub.person(a);
   const { sessionId } = await hub.signIn(person.email);
-  const by = { actor: { kind: 'system', id: 'test' } } as const;
-  const { endpoint } = await hub.hub.db.company(a, (tx) =>
-    createEndpoint(tx, hub.hub.impactIn.deps, by, { partner: 'benevity', scheme: 'benevity-hmac', name: 'Benevity' }),
-  );
-  const receiptId = newId();
-  await hub.database.owner`
-    insert into impact_in_receipt (id, received_at, company_id, endpoint_id, partner, outcome, request_id, body_bytes, latency_ms)
-    values (${receiptId}, now(), ${a}, ${endpoint.id}, 'benevity', 'accepted', 'r', 1, 1)`;
-  await hub.database.owner`
-    insert into impact_in_delivery (id, company_id, direction, partner, endpoint_id, event_type, status, outcome, received_at)
-    values (${receiptId}, ${a}, 'inbound', 'benevity', ${endpoint.id}, 'delivery.success', 'success', 'applied', now())`;
   thingsOfA = {
     '/admin/api-keys/:keyId': firstOfA.keyId,
     '/api/v1/auth/sessions/:sessionId': sessionId,
@@ -81,16 +70,7 @@ beforeAll(async () => {
         body: JSON.stringify({ email: 'invited@example.org', name: 'Invited', role: 'viewer' }),
       })
     ).json<{ invitationId: string }>().invitationId,
-    '/api/v1/impact-in/endpoints/:id': endpoint.id,
-    '/api/v1/impact-in/deliveries/:id': receiptId,
-    '/api/v1/impact-in/receipts/:id': receiptId,
-    '/api/v1/impact-in/replays/:id': (
-      await hub.call('POST', '/api/v1/impact-in/deliveries/bulk-replay', {
-        key: keyOfA,
-        headers: json,
-        body: JSON.stringify({ ids: [receiptId] }),
-      })
-    ).json<{ id: string }>().id,
+    ...(await addImpactInThings(hub, a, keyOfA)),
   };
 });
 afterAll(() => hub.close());
@@ -229,6 +209,7 @@ const sampleBodies: Record<string, object> = {
   'PATCH /admin/api-keys/:keyId': { name: 'Renamed' },
   'PATCH /api/v1/people/:personId': { role: 'viewer' },
   'PUT /api/v1/companies/:companyId/rate-limit': { requestsPerMinute: 1_000_000 },
+  'PATCH /api/v1/impact-in/connections/:id': { state: 'paused' },
   'PATCH /api/v1/impact-in/endpoints/:id': { state: 'paused' },
 };
 function sampleBody(route: AnyRoute): string | undefined {

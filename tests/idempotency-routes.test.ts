@@ -1,6 +1,7 @@
 import { createEndpoint } from '@impact-hub/impact-in';
 import { idempotencyOf, newId, type Route } from '@impact-hub/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { outboundSamples } from './support/impact-in-samples.ts';
 import { createTestHub, password } from './support/test-hub.ts';
 
 type AnyRoute = Route<unknown>;
@@ -68,6 +69,7 @@ const replay = async (): Promise<Sample> => {
 };
 
 const samples: Record<string, () => Promise<Sample>> = {
+  ...outboundSamples(hub, () => ({ companyId, key })),
   'POST /admin/api-keys': async () => ({
     headers: key,
     body: { name: 'New', environment: 'live', scopes: ['data:read'] },
@@ -252,9 +254,14 @@ describe.each(repeatable.map((route) => [nameOf(route), route] as const))('%s', 
 describe.each(refused.map((route) => [nameOf(route), route] as const))('%s', (_name, route) => {
   test('says that it cannot be made repeatable', async () => {
     const { headers } = await personOf();
-    const answer = await hub.call(route.method, route.path, {
-      headers: { ...headers, 'idempotency-key': newId(), 'content-type': 'application/json' },
-      body: JSON.stringify(refusedBodies[nameOf(route)]),
+    const body = refusedBodies[nameOf(route)];
+    const answer = await hub.call(route.method, route.path.replaceAll(/:\w+/g, newId()), {
+      headers: {
+        ...headers,
+        'idempotency-key': newId(),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     expect([answer.statusCode, answer.body.includes('/headers/idempotency-key')]).toEqual([400, true]);
   });

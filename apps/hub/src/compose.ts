@@ -61,7 +61,9 @@ const compose = async (options: ComposeOptions, opened: ShutdownPhase[]) => {
   opened.push({ name: 'api-keys', timeoutMs: 5_000, run: apiKeys.stop });
   const { ingestSql } = foundation.connections;
   const outbox = createOutbox({});
-  const impactIn = await createImpactIn({ db, changes, crypto, clock, metrics, log, publicUrl, outbox, ingestSql });
+  const receiving = { db, changes, crypto, clock, metrics, log, publicUrl, outbox, ingestSql, breakers };
+  const allowPrivateAddresses = settings.HUB_PARTNER_PRIVATE_ADDRESSES === 'allow';
+  const impactIn = await createImpactIn({ ...receiving, allowPrivateAddresses });
   opened.push({ name: 'impact-in', timeoutMs: 10_000, run: impactIn.stop });
 
   const keyWatchMetrics = createKeyWatchMetrics(metrics);

@@ -6,7 +6,7 @@ export type Role = (typeof roles)[number];
 
 export type ScopeCatalogue = Readonly<Record<string, string>>;
 
-const readOnly = ['data:read', 'report:view', 'deliveries:read', 'endpoints:read'];
+const readOnly = ['data:read', 'report:view', 'deliveries:read', 'endpoints:read', 'connections:read'];
 
 /** Scopes over all companies: no role but the system's own administrator holds them. */
 const isOfInstallation = (scope: string): boolean => scope.startsWith('operations:');
@@ -15,7 +15,7 @@ const isOfInstallation = (scope: string): boolean => scope.startsWith('operation
 const grants: Record<Role, readonly string[]> = {
   system_admin: ['*'],
   company_admin: ['*'],
-  operator: ['deliveries:*', 'endpoints:*', 'notifications:*', 'data:*', 'report:*'],
+  operator: ['deliveries:*', 'endpoints:*', 'connections:*', 'notifications:*', 'data:*', 'report:*'],
   auditor: ['audit:read', 'privacy:read', ...readOnly],
   viewer: ['data:read', 'report:view', 'deliveries:read'],
 };

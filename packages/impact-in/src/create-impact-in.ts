@@ -1,4 +1,4 @@
-import type { ChangeFeed, Clock, Database, Logger, MetricsRegistry, Outbox, Sql } from '@impact-hub/core';
+import type { Breakers, ChangeFeed, Clock, Database, Logger, MetricsRegistry, Outbox, Sql } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
 import type { ConfirmEvent } from './confirmation/confirm-event.ts';
 import type { ImpactInDeps } from './deps.ts';
@@ -10,6 +10,8 @@ import { openInbox } from './inbox/open-inbox.ts';
 import { createReceiptDays } from './inbox/receipt-days.ts';
 import { openKeySets } from './verification/open-key-sets.ts';
 import { createTokenUses } from './verification/token-uses.ts';
+import { createConfirmEvent } from './outbound/confirm-event.ts';
+import { createOutbound, type OutboundOptions } from './outbound/create-outbound.ts';
 import { createReplayMetrics, readReplayFigures } from './replay/replay-metrics.ts';
 
 export type ImpactInOptions = {
@@ -29,7 +31,10 @@ export type ImpactInOptions = {
   inboxLimits?: Partial<GroupCommitLimits>;
   /** Whether companies may name addresses inside the operator's network, over plain HTTP as well; default false. */
   allowPrivateAddresses?: boolean;
-  /** Asks the partner's API about an event that nobody signed; by default there is nobody to ask. */
+  breakers: Pick<Breakers, 'get'>;
+  /** What tests set of calls to partners. */
+  outbound?: Partial<OutboundOptions>;
+  /** Asks the partner's API about an event that nobody signed; by default through the company's connection to it. */
   confirmEvent?: ConfirmEvent;
 };
 
@@ -56,7 +61,17 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
     changes: options.changes,
     onError: onError('impact_in.endpoints_not_loaded'),
   });
-  const { allowPrivateAddresses = false, confirmEvent = () => Promise.resolve({ outcome: 'no_connection' }) } = options;
+  const { allowPrivateAddresses = false } = options;
+  const outbound = createOutbound({
+    breakers: options.breakers,
+    clock,
+    metrics: options.metrics,
+    sql: db.systemSql,
+    allowPrivateAddresses,
+    onError,
+    ...options.outbound,
+  });
+  const confirmEvent = options.confirmEvent ?? createConfirmEvent({ db, crypto, clock, outbound });
   const keySets = openKeySets({
     allowPrivateAddresses,
     registry: options.metrics,
@@ -85,6 +100,7 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
       tokenUses: createTokenUses(db.systemSql),
       allowPrivateAddresses,
       confirmEvent,
+      outbound,
       replayMetrics: createReplayMetrics(options.metrics, () => readReplayFigures(db.systemSql)),
     },
     stop: async () => {
@@ -92,6 +108,7 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
       await matchedSecrets.stop();
       await endpoints.stop();
       await keySets.stop();
+      await outbound.http.close();
     },
   };
 };

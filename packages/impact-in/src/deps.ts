@@ -3,6 +3,7 @@ import type { Crypto } from '@impact-hub/crypto';
 import type { EndpointDirectory } from './endpoints/endpoint-directory.ts';
 import type { MatchedSecrets } from './endpoints/note-matched-secrets.ts';
 import type { ConfirmEvent } from './confirmation/confirm-event.ts';
+import type { Outbound } from './outbound/outbound-deps.ts';
 import type { Inbox } from './inbox/open-inbox.ts';
 import type { ReplayMetrics } from './replay/replay-metrics.ts';
 import type { JwksCache } from './verification/jwks-cache.ts';
@@ -25,4 +26,5 @@ export type ImpactInDeps = {
   allowPrivateAddresses: boolean;
   confirmEvent: ConfirmEvent;
   replayMetrics: ReplayMetrics;
+  outbound: Outbound;
 };

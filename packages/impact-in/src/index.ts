@@ -8,8 +8,13 @@ export type { CreateEndpointInput, EndpointView } from './endpoints/schema.ts';
 export { setEndpointState } from './endpoints/set-endpoint-state.ts';
 export { deliveryUpdated } from './deliveries/process-receipt.ts';
 export { receiptConflict } from './deliveries/report-conflict.ts';
+export type { DeliveryDetail, ReplayItemView, ReplayView } from './replay/schema.ts';
 export { inboxLimits, type GroupCommitLimits } from './inbox/group-commit.ts';
 export * from './tables.ts';
+export * from './outbound/tables.ts';
+export { createConnection } from './outbound/connections/create-connection.ts';
+export type { ConnectionView, CreateConnectionInput } from './outbound/connections/schema.ts';
+export { partnerApiNames, partnerApis, type PartnerApiName } from './outbound/partner-apis.ts';
 export { partnerOf } from './partners/partner-of.ts';
 export { readEvent } from './partners/read-event.ts';
 export {

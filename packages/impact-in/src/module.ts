@@ -3,6 +3,7 @@ import type { ImpactInDeps } from './deps.ts';
 import { askAgain } from './confirmation/ask-again.ts';
 import { createReceiptDays } from './inbox/receipt-days.ts';
 import { jobs } from './jobs.ts';
+import { startSender } from './outbound/sending/start-sender.ts';
 import { replaySchedules } from './replay/schedules.ts';
 import { routes } from './routes.ts';
 import { forgetTokenUses } from './verification/token-uses.ts';
@@ -15,10 +16,14 @@ export const impactInModule = defineModule<ImpactInDeps>({
   jobs,
   scopes: {
     'deliveries:read': 'See deliveries, receipts, replays and their figures.',
+    'deliveries:send': 'Send events to partners.',
     'deliveries:replay': 'Process or send deliveries again, one or many.',
     'endpoints:read': 'See the receivers of the company, without their secrets.',
     'endpoints:manage': 'Create, pause and resume receivers, and see a new secret once.',
+    'connections:read': 'See the connections to partners’ APIs, without their credentials.',
+    'connections:manage': 'Create, change, test and delete connections to partners’ APIs.',
   },
+  services: [{ name: 'impact-in sender', start: (deps) => startSender(deps) }],
   schedules: [
     ...replaySchedules,
     {

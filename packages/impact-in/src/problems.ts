@@ -60,3 +60,22 @@ export const receiptNotFound = defineProblem({
   title: 'There is no such receipt',
   remedy: 'List the receipts of your company and use one of their ids.',
 });
+export const connectionNotFound = defineProblem({
+  code: 'impact_in.connection_not_found',
+  status: 404,
+  title: 'There is no such connection',
+  remedy: 'List the connections of your company and use one of their ids, or create one.',
+});
+export const tooManyConnections = defineProblem({
+  code: 'impact_in.too_many_connections',
+  status: 409,
+  title: 'The company has as many connections as it can have',
+  remedy: 'List the connections of your company and use one of them, or delete one.',
+});
+export const transactionConflict = defineProblem({
+  code: 'impact_in.transaction_conflict',
+  status: 409,
+  title: 'The transaction id has been used',
+  remedy:
+    'Look for the delivery with this id as its correlationId. For another event use another id; to have the same one sent again, replay its delivery.',
+});

@@ -1,6 +1,15 @@
+import { connectionRoutes } from './outbound/connections/routes.ts';
+import { outboundDeliveryRoutes } from './outbound/deliveries/routes.ts';
 import { deliveryRoutes } from './deliveries/routes.ts';
 import { endpointRoutes } from './endpoints/routes.ts';
 import { inboxRoutes } from './inbox/routes.ts';
 import { replayRoutes } from './replay/routes.ts';
 
-export const routes = [...inboxRoutes, ...endpointRoutes, ...deliveryRoutes, ...replayRoutes];
+export const routes = [
+  ...connectionRoutes,
+  ...outboundDeliveryRoutes,
+  ...inboxRoutes,
+  ...endpointRoutes,
+  ...deliveryRoutes,
+  ...replayRoutes,
+];

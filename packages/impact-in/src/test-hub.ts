@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   bindModule,
   buildHttpServer,
+  createBreakers,
   createHttpMetrics,
   createLogger,
   createMetrics,
@@ -35,7 +36,15 @@ const authorize: AccessPolicy = (request): CompanyPrincipal => ({
   secretId: '0192f000-0000-7000-8000-000000000001',
   companyId: String(request.headers['x-test-company']),
   environment: 'live',
-  scopes: new Set(['deliveries:read', 'deliveries:replay', 'endpoints:read', 'endpoints:manage']),
+  scopes: new Set([
+    'deliveries:read',
+    'deliveries:replay',
+    'deliveries:send',
+    'endpoints:read',
+    'endpoints:manage',
+    'connections:read',
+    'connections:manage',
+  ]),
   rateLimitPerMinute: 1_000_000,
 });
 
@@ -49,6 +58,7 @@ export const createTestHub = async ({ makeIngestSql, ...more }: Options = {}) =>
   const changes = await startChangeFeed(db);
   const log = createLogger({ level: 'silent' });
   const metrics = createMetrics();
+  const breakers = createBreakers({ clock: systemClock, metrics: createMetrics(), log });
   const open = (overrides: Partial<ImpactInOptions> = {}) =>
     createImpactIn({
       db,
@@ -59,6 +69,7 @@ export const createTestHub = async ({ makeIngestSql, ...more }: Options = {}) =>
       log,
       publicUrl: 'http://hub.test',
       outbox: createOutbox({}),
+      breakers,
       ...(ingestSql === undefined ? {} : { ingestSql }),
       ...more,
       ...overrides,
@@ -110,6 +121,7 @@ export const createTestHub = async ({ makeIngestSql, ...more }: Options = {}) =>
   return {
     ...database,
     crypto,
+    breakers,
     metrics,
     impactIn,
     server,

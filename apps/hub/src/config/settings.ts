@@ -106,6 +106,12 @@ export const settingsSchema = z.object({
     .min(1)
     .optional()
     .describe('JSON file of the services behind the hub; see docs/upstreams.md.'),
+  HUB_PARTNER_PRIVATE_ADDRESSES: z
+    .enum(['allow', 'refuse'], { message: 'must be allow or refuse' })
+    .default('refuse')
+    .describe(
+      'Whether companies may name partner addresses of the private network, plain HTTP included: allow or refuse.',
+    ),
   HUB_COMPANY_RATE_LIMIT_PER_MINUTE: integer(1, 1_000_000_000)
     .default(1_200_000)
     .describe('Requests per minute of all keys and people of a company, unless it has a limit of its own.'),

@@ -1,5 +1,5 @@
 import type { Cursor, Tx } from '@impact-hub/core';
-import { and, asc, desc, eq, getTableColumns, gte, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gte, inArray, lt, sql } from 'drizzle-orm';
 import { impactInAttempt, impactInDelivery, type AttemptRow, type DeliveryRow } from '../tables.ts';
 
 export type Delivery = Omit<DeliveryRow, 'companyId' | 'entityKey'>;
@@ -46,6 +46,14 @@ export const selectDeliveries = (
     .orderBy(desc(d.receivedAt), desc(d.id))
     .limit(page.limit + 1);
 };
+
+/** In the order of their ids, which is that of their creation. */
+export const selectDeliveriesById = (tx: Tx, ids: string[]): Promise<Delivery[]> =>
+  tx.orm
+    .select(columns)
+    .from(impactInDelivery)
+    .where(and(eq(impactInDelivery.companyId, tx.companyId ?? ''), inArray(impactInDelivery.id, ids)))
+    .orderBy(asc(impactInDelivery.id));
 
 export const findDelivery = async (
   tx: Tx,

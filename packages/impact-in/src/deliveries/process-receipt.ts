@@ -6,6 +6,7 @@ import { readKeptRequest, type KeptRequest } from '../inbox/seal-request.ts';
 import { partnerOf } from '../partners/partner-of.ts';
 import type { PartnerEvent } from '../partners/partner.ts';
 import { readEvent } from '../partners/read-event.ts';
+import { settleOutbound } from '../outbound/settle-outbound.ts';
 import { applyEvents } from './apply-events.ts';
 import { findSealedReceipts, type SealedReceipt } from './receipt-repository.ts';
 
@@ -78,13 +79,19 @@ export const processReceipts = async (
     ),
   );
   if (opened.length === 0) return failures;
-  const { written, settledIds } = await applyEvents(tx, opened, deps.clock.now());
+  const now = deps.clock.now();
+  const { written, settledIds } = await applyEvents(tx, opened, now);
   const processed = opened.filter(({ receipt }) => written.has(receipt.id));
+  const outboundIds = await settleOutbound(
+    tx,
+    processed.map(({ receipt, event }) => ({ ...event, id: receipt.id, partner: receipt.partner })),
+    now,
+  );
   await recordAudits(
     tx,
     processed.map((each) => auditOf(each, written.get(each.receipt.id)?.superseded === true)),
   );
-  const changedIds = new Set([...written.keys(), ...settledIds]);
+  const changedIds = new Set([...written.keys(), ...settledIds, ...outboundIds]);
   await deps.outbox.publishAll(
     tx,
     deliveryUpdated,

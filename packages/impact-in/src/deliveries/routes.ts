@@ -1,5 +1,6 @@
 import { coreProblems, decodeCursor, routeDefiner, toPage } from '@impact-hub/core';
 import type { ImpactInDeps } from '../deps.ts';
+import { findSending, showAttempts } from '../outbound/deliveries/attempt-log.ts';
 import { deliveryNotFound, receiptNotFound } from '../problems.ts';
 import { countTraffic, findDelivery, selectDeliveries } from './delivery-repository.ts';
 import { findReceipt, selectReceipts } from './receipt-repository.ts';
@@ -48,9 +49,14 @@ const getDelivery = defineRoute({
   input: { params: deliveryParams },
   output: { 200: deliveryDetail },
   handler: async ({ input, principal, deps }) => {
-    const found = await deps.db.company(principal.companyId, (tx) => findDelivery(tx, input.params.id));
+    const { id } = input.params;
+    const { found, sent } = await deps.db.company(principal.companyId, async (tx) => ({
+      found: await findDelivery(tx, id),
+      sent: await findSending(tx, id),
+    }));
     if (found === undefined) throw deliveryNotFound();
-    return found;
+    if (sent === undefined) return { ...found, sending: null };
+    return { ...found, sending: sent.sending, attemptLog: await showAttempts(deps.crypto, sent) };
   },
 });
 

@@ -38,7 +38,11 @@ export const receiptParams = z.strictObject({ id: z.uuid('must be the id of a re
 const status = z.enum(deliveryStatuses);
 
 export const deliveryView = z.object({
-  id: z.uuid().describe('Of an inbound delivery: the id of its receipt.'),
+  id: z
+    .uuid()
+    .describe(
+      'Of an inbound delivery: the id of its receipt; of an outbound one: the idempotency key it is sent with.',
+    ),
   direction: z.enum(['inbound', 'outbound']),
   partner: partnerName,
   endpointId: z.uuid().nullable(),
@@ -63,14 +67,40 @@ export const deliveryView = z.object({
   updatedAt: z.date(),
 });
 export const deliveryPage = z.object({ data: z.array(deliveryView), nextCursor: z.string().nullable() });
+const headers = z.record(z.string(), z.string());
+const exchange = z.object({
+  request: z.object({ method: z.string(), url: z.string(), headers, body: z.string() }),
+  response: z.object({ status: z.int(), headers, body: z.string() }).nullable(),
+});
+
 export const deliveryDetail = deliveryView.extend({
+  sending: z
+    .object({
+      connectionId: z.uuid(),
+      transactionId: z.string(),
+      partnerTransactionId: z.string().nullable().describe('What the partner calls it, by its answer.'),
+      nextAttemptAt: z.date().nullable(),
+    })
+    .nullable()
+    .describe('Of outbound deliveries.'),
   attemptLog: z.array(
     z.object({
       number: z.int(),
-      result: z.enum(['success', 'failure']),
+      result: z
+        .enum(['success', 'failure', 'started', 'unknown'])
+        .describe('started: under way; unknown: the partner may have received it, and no answer came.'),
       error: z.string().nullable(),
-      at: z.date(),
-      replayId: z.uuid().nullable().describe('The replay that caused this attempt.'),
+      replayId: z.uuid().nullable().optional().describe('The replay that caused this attempt.'),
+      at: z.date().optional().describe('Of inbound deliveries: when it was tried.'),
+      startedAt: z.date().optional().describe('Of outbound deliveries, as what follows.'),
+      endedAt: z.date().nullable().optional(),
+      httpStatus: z.int().nullable().optional(),
+      errorClass: z.string().nullable().optional(),
+      nextAttemptAt: z.date().nullable().optional(),
+      exchange: exchange
+        .nullable()
+        .optional()
+        .describe('Request and answer without secrets and personal data; null when there was none.'),
     }),
   ),
 });

@@ -1,6 +1,6 @@
 import { integerInput, lineInput, pageQuery, timestampInput } from '@impact-hub/core';
 import { z } from 'zod';
-import { deliveryView } from '../deliveries/schema.ts';
+import { deliveryView, type deliveryDetail } from '../deliveries/schema.ts';
 import { partnerName } from '../endpoints/schema.ts';
 import { deliveryOutcomes, deliveryStatuses } from '../tables.ts';
 import { itemStates, replayKinds, replayLimits, replayStates } from './replay.ts';
@@ -97,6 +97,7 @@ export const itemView = z.object({
   reason: z.string().nullable().describe('Why it failed or was skipped.'),
   startedAt: z.date().nullable(),
 });
+export type ReplayItemView = z.output<typeof itemView>;
 export const itemPage = z.object({ data: z.array(itemView), nextCursor: z.string().nullable() });
 
 export const replayView = z.object({
@@ -136,6 +137,8 @@ export const replayDetail = replayView.extend({
     'The first of those that failed, with the reason; the rest is at `…/items?state=failed`.',
   ),
 });
+
+export type DeliveryDetail = z.output<typeof deliveryDetail>;
 
 export const dryRunView = z.object({
   dryRun: z.literal(true),

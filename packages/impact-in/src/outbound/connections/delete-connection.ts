@@ -1,0 +1,47 @@
+import { recordAudit } from '@impact-hub/audit';
+import type { Clock, Outbox, Tx } from '@impact-hub/core';
+import { deliveryUpdated } from '../../deliveries/process-receipt.ts';
+import type { EndpointMaker } from '../../endpoints/create-endpoint.ts';
+import { connectionNotFound } from '../../problems.ts';
+import { findConnection, updateConnection } from './repository.ts';
+
+/** What has not been sent yet fails, except for attempts under way, whose answer still counts. */
+const endDeliveries = (tx: Tx, connectionId: string, now: Date) => tx.sql<{ id: string }[]>`
+  with ended as (
+    update impact_in_outbound set state = 'done' where connection_id = ${connectionId} and state = 'waiting'
+    returning delivery_id
+  )
+  update impact_in_delivery d set status = 'failed', outcome = 'dead', last_error = 'the connection was deleted',
+    processed_at = ${now}, updated_at = ${now}
+  from ended where d.id = ended.delivery_id returning d.id`;
+
+/**
+ * Deletes a connection and its credentials; its deliveries stay to be read.
+ *
+ * @throws ProblemError `impact_in.connection_not_found`
+ */
+export const deleteConnection = async (
+  tx: Tx,
+  deps: { clock: Clock; outbox: Outbox },
+  maker: EndpointMaker,
+  id: string,
+): Promise<void> => {
+  const row = await findConnection(tx, id, true);
+  if (row === undefined) throw connectionNotFound();
+  const now = deps.clock.now();
+  await updateConnection(tx, id, { state: 'deleted', credentials: '', revision: row.revision + 1, updatedAt: now });
+  const ended = await endDeliveries(tx, id, now);
+  await deps.outbox.publishAll(
+    tx,
+    deliveryUpdated,
+    ended.map((delivery) => ({ deliveryId: delivery.id })),
+  );
+  await recordAudit(tx, {
+    type: 'impact_in.connection.deleted',
+    category: 'admin',
+    actor: maker.actor,
+    resource: { type: 'impact_in_connection', id },
+    request: maker.request,
+    metadata: { partner: row.partner, api: row.api, name: row.name, failedDeliveries: ended.length },
+  });
+};

@@ -1,0 +1,76 @@
+import type { ConnectionRow } from '../tables.ts';
+import type { SendingDeps } from '../outbound-deps.ts';
+import { pathOf } from '../partner-apis.ts';
+import { TokenRefused } from '../sending/access-tokens.ts';
+import { buildReading } from '../sending/build-request.ts';
+import { callAuthenticated, explanations } from '../sending/call-partner.ts';
+import { CallFailed } from '../sending/http-client.ts';
+import { createRedactor } from '../sending/redact-exchange.ts';
+import { openConnection } from './open-connection.ts';
+
+export type ConnectionTest = {
+  reachable: boolean;
+  authorized: boolean | null;
+  httpStatus: number | null;
+  detail: string;
+  durationMs: number;
+};
+
+type Finding = Omit<ConnectionTest, 'durationMs'>;
+
+const unreachable = ({ errorClass, status }: CallFailed): Finding => ({
+  reachable: status !== null,
+  authorized: null,
+  httpStatus: status,
+  detail: explanations[errorClass],
+});
+
+/** Addresses that take only POST say so (404, 405) to whoever may come in, and 401 or 403 to others. */
+const judge = (status: number, hasToken: boolean, tellsByPost: boolean): Finding => {
+  const seen = { reachable: true, httpStatus: status };
+  if (status === 401 || status === 403)
+    return { ...seen, authorized: false, detail: `the partner refused the credentials (${status})` };
+  if (status >= 500) return { ...seen, authorized: hasToken ? true : null, detail: `the partner answered ${status}` };
+  if (tellsByPost)
+    return {
+      ...seen,
+      authorized: null,
+      detail: 'the partner answers; its SOAP service looks at credentials only with a report',
+    };
+  return { ...seen, authorized: true, detail: 'the partner answers and accepts the credentials' };
+};
+
+/**
+ * Tries a connection without sending anything that has an effect: fetches a token where there are tokens, and asks the
+ * API's address by GET.
+ */
+export const testConnection = async (
+  deps: Pick<SendingDeps, 'crypto' | 'clock' | 'outbound'>,
+  row: ConnectionRow,
+): Promise<ConnectionTest> => {
+  const startedAtMs = performance.now();
+  const connection = await openConnection(deps.crypto, row);
+  const { api, tenant } = connection;
+  const hasToken = api.auth.kind === 'oauth';
+  const redact = createRedactor(connection, [], null);
+  const find = async (): Promise<Finding> => {
+    try {
+      const path = pathOf(api.path, { tenant: tenant ?? '' });
+      const { answer, error } = await callAuthenticated({ ...deps.outbound, clock: deps.clock }, connection, (token) =>
+        buildReading(connection, path, token),
+      );
+      if (error !== null) return unreachable(error);
+      return judge(answer?.status ?? 0, hasToken, api.auth.kind === 'wsse');
+    } catch (error) {
+      if (error instanceof CallFailed) return unreachable(error);
+      if (!(error instanceof TokenRefused)) throw error;
+      return {
+        reachable: true,
+        authorized: error.isOfCredentials ? false : null,
+        httpStatus: error.status,
+        detail: redact(error.message),
+      };
+    }
+  };
+  return { ...(await find()), durationMs: performance.now() - startedAtMs };
+};

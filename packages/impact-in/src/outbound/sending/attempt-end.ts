@@ -1,0 +1,44 @@
+import type { DeliveryStatus } from '../../tables.ts';
+import { callErrorClasses } from './http-client.ts';
+
+export const attemptErrorClasses = [
+  ...callErrorClasses,
+  'credentials',
+  'rate_limited',
+  'partner_error',
+  'refused',
+  'batch_refused',
+  'redirected',
+  'unreadable_answer',
+  'circuit_open',
+  'internal',
+] as const;
+export type AttemptErrorClass = (typeof attemptErrorClasses)[number];
+
+/** How one attempt at one delivery ended. */
+export type AttemptEnd = {
+  /** `unknown`: the partner may have received it, and nothing said what it made of it. */
+  result: 'success' | 'failure' | 'unknown';
+  /** What the partner says of the event, when it has taken it; null after a failure that may pass. */
+  status: Exclude<DeliveryStatus, 'retrying'> | null;
+  /** Whether trying again can help. */
+  mayRetry: boolean;
+  errorClass: AttemptErrorClass | null;
+  /** For people; no secrets and no personal data. */
+  error: string | null;
+  httpStatus: number | null;
+  partnerTransactionId: string | null;
+};
+
+export const failed = (
+  errorClass: AttemptErrorClass,
+  more: Partial<Omit<AttemptEnd, 'errorClass'>> & { error: string },
+): AttemptEnd => ({
+  result: 'failure',
+  status: null,
+  mayRetry: true,
+  errorClass,
+  httpStatus: null,
+  partnerTransactionId: null,
+  ...more,
+});

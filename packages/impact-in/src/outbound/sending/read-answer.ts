@@ -1,0 +1,84 @@
+import type { DeliveryStatus } from '../../tables.ts';
+import type { AnswerFields } from '../partner-api.ts';
+
+/** What a partner's answer says about one event, whatever its format. */
+export type AnswerRead = {
+  transactionId: string | null;
+  /** Null when it does not say. */
+  status: Exclude<DeliveryStatus, 'retrying'> | null;
+  /** It knew the event already: a repetition, whose effect is there once. */
+  isDuplicate: boolean;
+  reason: string | null;
+};
+
+const statusWords: Readonly<Record<string, AnswerRead['status']>> = {
+  success: 'success',
+  succeeded: 'success',
+  ok: 'success',
+  created: 'success',
+  completed: 'success',
+  processed: 'success',
+  pending: 'pending',
+  accepted: 'pending',
+  received: 'pending',
+  queued: 'pending',
+  processing: 'pending',
+  submitted: 'pending',
+  failed: 'failed',
+  failure: 'failed',
+  error: 'failed',
+  rejected: 'failed',
+  invalid: 'failed',
+};
+const duplicateWords = /^(?:duplicate|already[_ -]?(?:exists|processed|received))/i;
+
+export type Fields = Record<string, unknown>;
+
+export const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const at = (answer: Fields, path: string): unknown =>
+  path.split('.').reduce<unknown>((value, name) => (isFields(value) ? value[name] : undefined), answer);
+
+const maxTextCharacters = 300;
+
+/** The first of the fields that holds a text or number. */
+export const textAt = (answer: Fields, paths: readonly string[]): string | null => {
+  for (const path of paths) {
+    const value = at(answer, path);
+    if (typeof value === 'number' || (typeof value === 'string' && value !== ''))
+      return String(value)
+        .toWellFormed()
+        .replaceAll(/\p{Cc}/gu, ' ')
+        .slice(0, maxTextCharacters);
+  }
+  return null;
+};
+
+/** Longer ids are no ids; cut short, they would be somebody else's. */
+const idAt = (answer: Fields, paths: readonly string[]): string | null => {
+  const text = textAt(answer, paths);
+  return text === null || text.length > 256 ? null : text;
+};
+
+/** Reads one answer by the names its API gives to the fields. */
+export const readAnswer = (answer: Fields, fields: AnswerFields): AnswerRead => {
+  const word = textAt(answer, fields.status) ?? '';
+  const code = textAt(answer, ['code', 'error.code', 'error_code']) ?? '';
+  const isDuplicate = duplicateWords.test(word) || duplicateWords.test(code);
+  return {
+    transactionId: idAt(answer, fields.transactionId),
+    status: isDuplicate ? 'success' : (statusWords[word.toLowerCase()] ?? null),
+    isDuplicate,
+    reason: textAt(answer, fields.reason),
+  };
+};
+
+export const parseFields = (text: string): Fields | undefined => {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+};

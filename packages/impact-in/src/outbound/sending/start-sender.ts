@@ -1,0 +1,108 @@
+import type { SendingDeps } from '../outbound-deps.ts';
+import { findDue, type DueConnection } from './find-due.ts';
+import { sendCall } from './send-call.ts';
+
+/** Channel on which a transaction with new deliveries wakes the senders at its commit. */
+export const outboundChannel = 'hub_impact_in_outbound';
+
+export type SenderOptions = {
+  /** Calls under way at once in this process, to all partners and for one connection. */
+  maxCalls: number;
+  maxCallsPerConnection: number;
+  sweepIntervalMs: number;
+};
+
+const defaults: SenderOptions = { maxCalls: 16, maxCallsPerConnection: 4, sweepIntervalMs: 1_000 };
+
+/** Calls one lane makes before others have their turn. */
+const callsPerTurn = 10;
+
+/** How long calls under way may go on when the process ends; what is broken off is repeated with the same key. */
+const patienceMs = 10_000;
+
+/** Not earlier than that is looked again, however soon a connection may be called. */
+const minWaitMs = 20;
+
+/**
+ * Sends what is due as long as the process lives. Woken by NOTIFY and by the end of rates and pauses; a sweep each
+ * second is the truth. Any number of processes may do so: claims in Postgres keep them apart.
+ */
+export const startSender = async (
+  deps: SendingDeps,
+  options: Partial<SenderOptions> = {},
+): Promise<{ stop(): Promise<void> }> => {
+  const { maxCalls, maxCallsPerConnection, sweepIntervalMs } = { ...defaults, ...options };
+  const { db, outbound } = deps;
+  const abort = new AbortController();
+  const abandon = new AbortController();
+  const lanes = new Map<string, number>();
+  const running = new Set<Promise<void>>();
+  let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> | undefined;
+  let lookAgain = false;
+
+  const drive = async (target: DueConnection): Promise<void> => {
+    for (let calls = 0; calls < callsPerTurn && !abort.signal.aborted; calls += 1)
+      if ((await sendCall(deps, target, abandon.signal)) === 0) return;
+  };
+  const open = (target: DueConnection): void => {
+    const { connectionId } = target;
+    const count = lanes.get(connectionId) ?? 0;
+    if (running.size >= maxCalls || count >= maxCallsPerConnection || abort.signal.aborted) return;
+    lanes.set(connectionId, count + 1);
+    const close = (): void => {
+      const left = (lanes.get(connectionId) ?? 1) - 1;
+      if (left === 0) lanes.delete(connectionId);
+      else lanes.set(connectionId, left);
+      running.delete(lane);
+    };
+    // After a failure, which is the database's, the sweep is soon enough.
+    const lane = drive(target)
+      .then(() => {
+        close();
+        wake();
+      })
+      .catch((error: unknown) => {
+        close();
+        outbound.onError('impact_in.sending_failed')(error);
+      });
+    running.add(lane);
+  };
+
+  const look = async (): Promise<void> => {
+    const due = await findDue(db.systemSql);
+    for (const target of due)
+      if (target.waitMs <= 0) open(target);
+      else outbound.metrics.waited(target.api, 'rate');
+    const next = Math.min(sweepIntervalMs, ...due.map(({ waitMs }) => waitMs).filter((waitMs) => waitMs > 0));
+    clearTimeout(timer);
+    if (!abort.signal.aborted) timer = setTimeout(wake, Math.max(next, minWaitMs));
+  };
+  const wake = (): void => {
+    if (abort.signal.aborted) return;
+    lookAgain = true;
+    looking ??= (async () => {
+      while (lookAgain && !abort.signal.aborted) {
+        lookAgain = false;
+        await look().catch(outbound.onError('impact_in.sender_failed'));
+      }
+      looking = undefined;
+    })();
+  };
+
+  const sweep = setInterval(wake, sweepIntervalMs);
+  const listener = await db.systemSql.listen(outboundChannel, wake);
+  wake();
+  return {
+    stop: async () => {
+      abort.abort();
+      clearInterval(sweep);
+      clearTimeout(timer);
+      await listener.unlisten().catch(() => undefined);
+      await looking;
+      const giveUp = setTimeout(() => abandon.abort(), patienceMs);
+      await Promise.all(running);
+      clearTimeout(giveUp);
+    },
+  };
+};

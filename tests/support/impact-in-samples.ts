@@ -1,0 +1,67 @@
+import { newId } from '@impact-hub/core';
+import { createConnection, createEndpoint } from '@impact-hub/impact-in';
+import type { TestHub } from './test-hub.ts';
+
+const by = { actor: { kind: 'system', id: 'test' } } as const;
+const goodera = {
+  api: 'goodera-key',
+  name: 'Goodera',
+  baseUrl: 'https://api.example.org',
+  credentials: { apiKey: 'key' },
+} as const;
+const payload = { activity: 'Reading', hours: 1, occurredAt: '2026-03-01T12:00:00Z' };
+
+/** A connection of the company to a partner that is never called, as no sender runs here. */
+const addConnection = async ({ hub }: TestHub, companyId: string): Promise<string> =>
+  (await hub.db.company(companyId, (tx) => createConnection(tx, hub.impactIn.deps, by, goodera))).id;
+
+/** Gives the company one thing of each kind this domain has. @returns their ids by the path of the thing */
+export const addImpactInThings = async (
+  testHub: TestHub,
+  companyId: string,
+  key: string,
+): Promise<Record<string, string>> => {
+  const { hub, database } = testHub;
+  const { endpoint } = await hub.db.company(companyId, (tx) =>
+    createEndpoint(tx, hub.impactIn.deps, by, { partner: 'benevity', scheme: 'benevity-hmac', name: 'Benevity' }),
+  );
+  const receiptId = newId();
+  await database.owner`
+    insert into impact_in_receipt (id, received_at, company_id, endpoint_id, partner, outcome, request_id, body_bytes, latency_ms)
+    values (${receiptId}, now(), ${companyId}, ${endpoint.id}, 'benevity', 'accepted', 'r', 1, 1)`;
+  await database.owner`
+    insert into impact_in_delivery (id, company_id, direction, partner, endpoint_id, event_type, status, outcome, received_at)
+    values (${receiptId}, ${companyId}, 'inbound', 'benevity', ${endpoint.id}, 'delivery.success', 'success', 'applied', now())`;
+  const replay = await testHub.call('POST', '/api/v1/impact-in/deliveries/bulk-replay', {
+    key,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ids: [receiptId] }),
+  });
+  return {
+    '/api/v1/impact-in/endpoints/:id': endpoint.id,
+    '/api/v1/impact-in/connections/:id': await addConnection(testHub, companyId),
+    '/api/v1/impact-in/deliveries/:id': receiptId,
+    '/api/v1/impact-in/receipts/:id': receiptId,
+    '/api/v1/impact-in/replays/:id': replay.json<{ id: string }>().id,
+  };
+};
+
+type Sample = { headers: Record<string, string>; params?: Record<string, string>; body?: object };
+
+/** One call of each route of connections and outbound deliveries that succeeds and changes something. */
+export const outboundSamples = (
+  testHub: TestHub,
+  caller: () => { companyId: string; key: Record<string, string> },
+): Record<string, () => Promise<Sample>> => {
+  const connection = (): Promise<string> => addConnection(testHub, caller().companyId);
+  const sample = (more: Omit<Sample, 'headers'>): Sample => ({ headers: caller().key, ...more });
+  return {
+    'POST /api/v1/impact-in/connections': () => Promise.resolve(sample({ body: goodera })),
+    'PATCH /api/v1/impact-in/connections/:id': async () =>
+      sample({ params: { id: await connection() }, body: { name: 'Renamed' } }),
+    'DELETE /api/v1/impact-in/connections/:id': async () => sample({ params: { id: await connection() } }),
+    'POST /api/v1/impact-in/deliveries': async () => sample({ body: { connectionId: await connection(), payload } }),
+    'POST /api/v1/impact-in/deliveries/batch': async () =>
+      sample({ body: { deliveries: [{ connectionId: await connection(), payload }] } }),
+  };
+};
