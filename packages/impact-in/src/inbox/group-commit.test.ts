@@ -4,7 +4,7 @@ import { createGroupCommit, inboxLimits, type GroupCommitLimits } from './group-
 import { InboxUnavailable } from './inbox-errors.ts';
 import { createBatchWriter } from './write-batch.ts';
 
-type Row = { n: number; bytes?: number; owner?: string };
+type Row = { n: number; bytes?: number; company?: string; endpoint?: string };
 
 const open = (limits: Partial<GroupCommitLimits> = {}, write?: (rows: readonly Row[]) => Promise<void>) => {
   const batches: number[][] = [];
@@ -20,7 +20,7 @@ const open = (limits: Partial<GroupCommitLimits> = {}, write?: (rows: readonly R
       return rows.map(({ n }) => ({ stored: n }));
     },
     bytesOf: (row) => row.bytes ?? 1,
-    ownerOf: (row) => row.owner ?? 'one',
+    ownersOf: (row) => [row.company ?? 'company', row.endpoint ?? 'endpoint'],
     limits: { ...inboxLimits, ...limits },
   });
   return { commits, batches, mostFlying: () => mostFlying };
@@ -65,14 +65,43 @@ describe('group commit', () => {
     expect(batches).toEqual([[1], [2]]);
   });
 
-  test('beyond rows, bytes or the share of one sender, rows are refused at once and the others go on', async () => {
-    const { commits } = open({ maxRows: 10, maxShareOfOwner: 0.5, flushesInFlight: 1 }, () => pause(50));
-    const greedy = rows(8).map((row) => commits.submit(row).catch(faultOf));
-    const modest = rows(5, { owner: 'two' }).map((row) => commits.submit(row).catch(faultOf));
-    expect((await Promise.all(greedy)).filter((result) => result === 'full')).toHaveLength(3);
-    expect((await Promise.all(modest)).filter((result) => result === 'full')).toHaveLength(0);
+  test('beyond rows or bytes, rows are refused at once', async () => {
+    const { commits } = open({ maxRows: 9, flushesInFlight: 1 }, () => pause(50));
+    const results = await Promise.all(rows(8).map((row) => commits.submit(row).catch(faultOf)));
+    expect(results.filter((result) => result === 'full')).toHaveLength(5);
     const big = open({ maxBytes: 100 });
     await expect(big.commits.submit({ n: 1, bytes: 101 })).rejects.toMatchObject({ fault: 'full' });
+  });
+
+  test.each([
+    ['rows', {}],
+    ['bytes', { bytes: 2_000 }],
+  ])('however much some send, whoever comes next finds room (%s)', async (_, more) => {
+    const limits = { maxRows: 200, maxBytes: 200_000, flushesInFlight: 1 };
+    const { commits } = open(limits, () => pause(50));
+    const submit = (row: Row) => commits.submit(row).catch(faultOf);
+    const greedy = ['a', 'b', 'c', 'd'].flatMap((company) =>
+      ['1', '2', '3'].flatMap((name) => rows(200, { company, endpoint: `${company}${name}`, ...more }).map(submit)),
+    );
+    const newcomers = [
+      submit({ n: 1, company: 'e', endpoint: 'e1', ...more }),
+      submit({ n: 2, company: 'a', endpoint: 'a4', ...more }),
+    ];
+    expect(await Promise.all(newcomers)).toEqual([1, 2]);
+    expect((await Promise.all(greedy)).filter((result) => result === 'full').length).toBeGreaterThan(2_000);
+  });
+
+  test('a row waits for a turn of each other sender, not for all that they have sent', async () => {
+    const { commits, batches } = open({ rowsPerFlush: 100, flushesInFlight: 1 }, () => pause(2));
+    const first = commits.submit({ n: 0 });
+    const greedy = rows(3_000, { company: 'a', endpoint: 'a1', bytes: 1_700 }).map((row) => commits.submit(row));
+    const late = [
+      commits.submit({ n: -1, company: 'b', endpoint: 'b1', bytes: 1_700 }),
+      commits.submit({ n: -2, company: 'a', endpoint: 'a2', bytes: 1_700 }),
+    ];
+    await Promise.all([first, ...greedy, ...late]);
+    expect(batches.slice(0, 2).flat()).toEqual(expect.arrayContaining([-1, -2]));
+    expect(batches.flat().filter((n) => n >= 0)).toEqual([0, ...rows(3_000).map(({ n }) => n)]);
   });
 
   test('a caller is released at the deadline although its row may be committed later', async () => {

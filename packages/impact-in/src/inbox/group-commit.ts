@@ -1,3 +1,4 @@
+import { createFairQueue, type Owners } from './fair-queue.ts';
 import { InboxUnavailable } from './inbox-errors.ts';
 import { createQuota, type QuotaLimits } from './inbox-quota.ts';
 
@@ -28,7 +29,6 @@ export const inboxLimits: GroupCommitLimits = {
   bytesPerFlush: 4 * 1_048_576,
   maxRows: 20_000,
   maxBytes: 64 * 1_048_576,
-  maxShareOfOwner: 0.5,
   deadlineMs: 3_000,
 };
 
@@ -36,7 +36,7 @@ export type GroupCommitOptions<R, T> = {
   /** Stores the rows durably; one result per row, in their order. Rejects when nothing can be said of any of them. */
   write(rows: readonly R[]): Promise<readonly RowResult<T>[]>;
   bytesOf(row: R): number;
-  ownerOf(row: R): string;
+  ownersOf(row: R): Owners;
   limits: GroupCommitLimits;
   onFlush?(rows: number, durationMs: number): void;
 };
@@ -52,7 +52,7 @@ export type GroupCommit<R, T> = {
 type Waiting<R, T> = {
   row: R;
   bytes: number;
-  owner: string;
+  owners: Owners;
   giveUpAtMs: number;
   settled: boolean;
   resolve(value: T): void;
@@ -69,26 +69,14 @@ const settle = <R, T>(item: Waiting<R, T>, result: RowResult<T>): void => {
   else item.resolve(result.stored);
 };
 
-/** The oldest rows that fit one flush; a row that is too large for any goes alone. */
-const takeBatch = <R, T>(queue: Waiting<R, T>[], limits: GroupCommitLimits): Waiting<R, T>[] => {
-  let count = 0;
-  let size = 0;
-  while (count < Math.min(queue.length, limits.rowsPerFlush)) {
-    size += queue[count]?.bytes ?? 0;
-    if (count > 0 && size > limits.bytesPerFlush) break;
-    count += 1;
-  }
-  return queue.splice(0, count);
-};
-
 /**
  * Gathers rows of many requests into few transactions. There is no timer that delays a row: a flush starts in the
  * same turn of the event loop when a slot is free, so an idle system pays one commit, and batches grow under load
- * while one is on its way to the disk.
+ * while one is on its way to the disk. Of what waits, companies and their endpoints are served in turns.
  */
 export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): GroupCommit<R, T> => {
   const { limits } = options;
-  const queue: Waiting<R, T>[] = [];
+  const queue = createFairQueue<Waiting<R, T>>();
   const flying = new Set<readonly Waiting<R, T>[]>();
   let lastStartAtMs = 0;
   const quota = createQuota(limits);
@@ -97,7 +85,7 @@ export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): Grou
   let whenIdle: (() => void) | undefined;
 
   const release = (item: Waiting<R, T>): void => {
-    quota.give(item.owner, item.bytes);
+    quota.give(item.owners, item.bytes);
     if (quota.used().rows === 0) whenIdle?.();
   };
 
@@ -119,12 +107,12 @@ export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): Grou
   const mayFlush = (): boolean =>
     flying.size === 0 ||
     (flying.size < limits.flushesInFlight &&
-      (queue.length >= limits.rowsPerFlush || performance.now() - lastStartAtMs >= limits.flushIsLateAfterMs));
+      (queue.size() >= limits.rowsPerFlush || performance.now() - lastStartAtMs >= limits.flushIsLateAfterMs));
 
   const pump = (): void => {
     pumpPlanned = false;
-    while (queue.length > 0 && mayFlush()) {
-      const batch = takeBatch(queue, limits);
+    while (queue.size() > 0 && mayFlush()) {
+      const batch = queue.take({ rows: limits.rowsPerFlush, bytes: limits.bytesPerFlush });
       flying.add(batch);
       lastStartAtMs = performance.now();
       void flush(batch);
@@ -135,9 +123,8 @@ export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): Grou
   const sweep = (): void => {
     const nowMs = performance.now();
     const hasGivenUp = (item: Waiting<R, T>): boolean => item.giveUpAtMs <= nowMs;
-    const firstPatient = queue.findIndex((item) => !hasGivenUp(item));
     const late = { error: new InboxUnavailable('deadline') };
-    for (const item of queue.splice(0, firstPatient < 0 ? queue.length : firstPatient)) {
+    for (const item of queue.removeHeads(hasGivenUp)) {
       settle(item, late);
       release(item);
     }
@@ -150,13 +137,13 @@ export const createGroupCommit = <R, T>(options: GroupCommitOptions<R, T>): Grou
   const submit = (row: R): Promise<T> => {
     if (stopping) return Promise.reject(new InboxUnavailable('stopping'));
     const size = options.bytesOf(row);
-    const owner = options.ownerOf(row);
-    if (!quota.take(owner, size)) return Promise.reject(new InboxUnavailable('full'));
+    const owners = options.ownersOf(row);
+    if (!quota.take(owners, size)) return Promise.reject(new InboxUnavailable('full'));
     return new Promise<T>((resolve, reject) => {
-      queue.push({
+      queue.push(owners, {
         row,
         bytes: size,
-        owner,
+        owners,
         giveUpAtMs: performance.now() + limits.deadlineMs,
         settled: false,
         resolve,

@@ -66,7 +66,7 @@ export const openInbox = async (options: Options): Promise<Inbox> => {
   const commits = createGroupCommit<AuthenticReceiptRow, StoredReceipt>({
     write,
     bytesOf: (row) => row.sealed.length + rowOverheadBytes,
-    ownerOf: (row) => row.endpointId,
+    ownersOf: (row) => [row.companyId, row.endpointId],
     limits,
     onFlush: metrics.flushed,
   });
