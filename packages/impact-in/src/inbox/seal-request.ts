@@ -33,6 +33,7 @@ export const sealRequest = (
 /** Reads what `sealRequest` sealed, after it has been unsealed. @throws RangeError or SyntaxError on anything else */
 export const readKeptRequest = (plaintext: Buffer): KeptRequest => {
   const bodyStart = lengthBytes + plaintext.readUInt32BE(0);
-  const head = JSON.parse(plaintext.toString('utf8', lengthBytes, bodyStart)) as { ip: string; rawHeaders: string[] };
-  return { ...head, body: plaintext.subarray(bodyStart) };
+  const head = JSON.parse(plaintext.toString('utf8', lengthBytes, bodyStart)) as { ip?: string; rawHeaders: string[] };
+  // A sender that hung up before its request was looked at has no address any more.
+  return { ip: 'unknown', ...head, body: plaintext.subarray(bodyStart) };
 };
