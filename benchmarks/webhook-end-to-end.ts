@@ -51,12 +51,15 @@ const send = async (
 const countJobs = async (sql: Sql): Promise<number> =>
   (await sql<{ left: number }[]>`select count(*)::int as left from job`)[0]?.left ?? 0;
 
+/** Cheap, since it is asked again and again beside the work. */
+const isDrained = async (sql: Sql): Promise<boolean> => (await sql`select 1 from job limit 1`).length === 0;
+
 /** @returns seconds until no job was left */
 const drained = async (sql: Sql): Promise<number> => {
   const startedAtMs = performance.now();
-  while ((await countJobs(sql)) > 0) {
+  while (!(await isDrained(sql))) {
     if (performance.now() - startedAtMs > drainTimeoutMs) throw new Error('the backlog was not processed in time');
-    await pause(20);
+    await pause(50);
   }
   return (performance.now() - startedAtMs) / 1_000;
 };
@@ -88,6 +91,19 @@ const startWorker = (stores: BenchStores, batched: boolean): Promise<ServerProce
     ? startServer('apps/hub/src/main.ts', ['start', '--target', 'worker'], stores.settings)
     : startServer('benchmarks/servers/single-job-worker.ts', [], stores.settings);
 
+const withWorker = async <T>(
+  stores: BenchStores,
+  batched: boolean,
+  measure: (worker: ServerProcess) => Promise<T>,
+): Promise<T> => {
+  const worker = await startWorker(stores, batched);
+  try {
+    return await measure(worker);
+  } finally {
+    await worker.stop();
+  }
+};
+
 /** Fills the inbox while nobody works, then lets one worker finish it. */
 const drainBacklog = async (stores: BenchStores, gateway: ServerProcess, sql: Sql, batched: boolean, count: number) => {
   const load = await send(stores, gateway, `backlog ${batched} ${count}`, {
@@ -97,28 +113,25 @@ const drainBacklog = async (stores: BenchStores, gateway: ServerProcess, sql: Sq
   });
   requireOnly(await load.run(), ['200'], 'backlog');
   const backlog = await countJobs(sql);
-  const worker = await startWorker(stores, batched);
-  const pids = { worker: worker.pid, PostgreSQL: stores.postgresPid, Redis: stores.redisPid };
-  const before = cpuOf(pids);
-  const seconds = await drained(sql);
-  const after = cpuOf(pids);
-  await worker.stop();
-  return {
-    case: batched ? 'in batches (the hub)' : 'one job, one transaction',
-    events: backlog,
-    'events/s': Math.round(backlog / seconds),
-    ...cpuPerEvent(before, after, backlog),
-  };
+  return withWorker(stores, batched, async (worker) => {
+    const pids = { worker: worker.pid, PostgreSQL: stores.postgresPid, Redis: stores.redisPid };
+    const before = cpuOf(pids);
+    const seconds = await drained(sql);
+    return {
+      case: batched ? 'in batches (the hub)' : 'one job, one transaction',
+      events: backlog,
+      'events/s': Math.round(backlog / seconds),
+      ...cpuPerEvent(before, cpuOf(pids), backlog),
+    };
+  });
 };
 
 const endToEnd = async (
   stores: BenchStores,
-  gateway: ServerProcess,
+  { gateway, worker }: Record<'gateway' | 'worker', ServerProcess>,
   sql: Sql,
-  options: { rate: number; seconds: number },
+  { rate, seconds }: { rate: number; seconds: number },
 ) => {
-  const { rate, seconds } = options;
-  const worker = await startWorker(stores, true);
   const load = await send(stores, gateway, `open ${rate}`, {
     count: rate * seconds + connections,
     durationMs: seconds * 1_000,
@@ -132,7 +145,6 @@ const endToEnd = async (
   const backlog = await countJobs(sql);
   const drainSeconds = await drained(sql);
   const after = cpuOf(pids);
-  await worker.stop();
   const [lag] = await sql<{ p50: number; p99: number }[]>`
     select percentile_cont(0.5) within group (order by seconds) as p50,
            percentile_cont(0.99) within group (order by seconds) as p99
@@ -157,7 +169,9 @@ export const benchmark: Benchmark = {
       const single = await drainBacklog(stores, gateway, sql, false, backlogEvents);
       const batched = await drainBacklog(stores, gateway, sql, true, backlogEvents * 3);
       printTable([single, batched]);
-      const { result, backlog, drainSeconds, lag, cpu } = await endToEnd(stores, gateway, sql, { rate, seconds });
+      const { result, backlog, drainSeconds, lag, cpu } = await withWorker(stores, true, (worker) =>
+        endToEnd(stores, { gateway, worker }, sql, { rate, seconds }),
+      );
       await recount(sql, single.events + batched.events + result.requests);
       const { latencyMs } = result;
       process.stdout.write('\n');

@@ -109,7 +109,8 @@ export const generateLoad = async (load: Load, requests: readonly Buffer[], repe
     const periodMs = 1_000 / shape.ratePerSecond;
     for (let dueAtMs = startedAtMs; dueAtMs < endAtMs;) {
       for (; dueAtMs <= performance.now() && dueAtMs < endAtMs; dueAtMs += periodMs) {
-        const connection = idle.pop();
+        // All in turn: a server closes a connection on which it has waited long for the first request.
+        const connection = idle.shift();
         if (connection === undefined) due.push(dueAtMs);
         else send(connection, dueAtMs);
       }

@@ -5,7 +5,7 @@ import { serveUntilSignal } from './serve-until-signal.ts';
 /** The hub's worker without batches: one job is one dispatch and one transaction. */
 await serveUntilSignal((hub) => {
   const modules = hub.modules.map(({ module, deps }) => ({
-    module: { ...module, jobs: module.jobs.map(({ batch: _, ...job }) => job) },
+    module: { ...module, jobs: module.jobs.map(({ batch: _batch, ...job }) => job) },
     deps,
   }));
   const log = createLogger({ level: 'warn' });

@@ -67,7 +67,7 @@ const claimQueuedSql = `
   update job set
     generation = generation + 1, state = 'dispatched', lease_until = now() + make_interval(secs => $6::float8),
     dispatch = named.name
-  from named where job.id = named.id and job.state = 'queued'
+  from named where job.id = named.id
   returning job.id, job.queue, job.generation, job.company_id, job.traceparent, job.dispatch`;
 
 /**

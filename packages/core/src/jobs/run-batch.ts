@@ -11,11 +11,15 @@ type Batched = { results: Map<string, JobResult>; failed: Map<string, JobResult>
 
 type LockedRow = { id: string; payload: unknown; attempts: number; lostDispatches: number };
 
-/** Unprepared: the plan has to fit the size that the table has now. SKIP LOCKED: what another worker holds is left to it. */
+/**
+ * LATERAL: one step into the index for each id, whatever the planner believes of the states of so hot a table. SKIP LOCKED:
+ * what another worker holds is left to it.
+ */
 const lockRowsSql = `
-  select job.id, payload, attempts, lost_dispatches as "lostDispatches"
-  from unnest($1::uuid[], $2::int[]) as run (id, generation) join job on job.id = run.id and job.generation = run.generation
-  where job.state = 'dispatched' for update of job skip locked`;
+  select locked.* from unnest($1::uuid[], $2::int[]) as run (id, generation) cross join lateral (
+    select id, payload, attempts, lost_dispatches as "lostDispatches" from job
+    where job.id = run.id and job.generation = run.generation and state = 'dispatched' for update skip locked
+  ) locked`;
 
 const listOf = (values: readonly (string | number)[]): string => `{${values.join(',')}}`;
 
