@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { registerDeliveries } from './commands/deliveries/register-deliveries.ts';
 import { registerKeys } from './commands/keys/register-keys.ts';
 import { targets } from './target.ts';
 import { version } from './version.ts';
@@ -71,6 +72,7 @@ program
   });
 
 registerKeys(program, process.env);
+registerDeliveries(program, process.env);
 
 try {
   await program.parseAsync();

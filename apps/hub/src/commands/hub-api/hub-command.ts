@@ -21,9 +21,15 @@ export const runCommand = async (group: string, work: () => Promise<void>): Prom
 };
 
 /** Adds a command that calls the running hub. `json` prints the hub's own answer, for scripts. */
-export const hubCommand = (parent: Command, name: string, description: string, example: string): Command =>
+export const hubCommand = (
+  parent: Command,
+  name: string,
+  description: string,
+  example: string,
+  options: { isDefault?: boolean } = {},
+): Command =>
   parent
-    .command(name)
+    .command(name, options)
     .description(description)
     .option('--url <address>', 'where the hub is; else HUB_URL, else credentials.json in HUB_DATA_DIR')
     .option(

@@ -1,8 +1,7 @@
 import type { ApiKeyView } from '@impact-hub/api-keys';
 import { when } from '../hub-api/print.ts';
+import type { Sent } from '../hub-api/sent.ts';
 
-/** What an answer looks like after its way through JSON. */
-type Sent<T> = T extends Date ? string : T extends object ? { [K in keyof T]: Sent<T[K]> } : T;
 export type Key = Sent<ApiKeyView>;
 
 const anomalyOf = ({ keyId, anomaly }: Key): string | undefined =>

@@ -4,28 +4,11 @@ import { fieldsOfKey, type Key } from './describe-key.ts';
 import { addHygiene } from './hygiene-command.ts';
 import { pathOfKey } from './key-id.ts';
 import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
-import type { HubClient } from '../hub-api/hub-client.ts';
+import { readPages } from '../hub-api/read-pages.ts';
 import { addStats } from './stats-command.ts';
 import { note, printFields, printJson, printLine, printTable, when } from '../hub-api/print.ts';
 
 type ListOptions = CommonOptions & { status?: string; environment?: string };
-
-type Page = { data: Key[]; nextCursor: string | null };
-
-/** Every page of the hub's answer in one, of the same form. */
-const listAll = async (hub: HubClient, { status, environment }: ListOptions): Promise<Page> => {
-  const keys: Key[] = [];
-  let cursor: string | null = null;
-  do {
-    const query = new URLSearchParams({ limit: '100' });
-    for (const [name, value] of Object.entries({ status, environment, cursor }))
-      if (typeof value === 'string') query.set(name, value);
-    const page: Page = await hub.call('GET', `/admin/api-keys?${query.toString()}`);
-    keys.push(...page.data);
-    cursor = page.nextCursor;
-  } while (cursor !== null);
-  return { data: keys, nextCursor: null };
-};
 
 const addList = (keys: Command, withHub: WithHub): Command =>
   hubCommand(
@@ -38,7 +21,8 @@ const addList = (keys: Command, withHub: WithHub): Command =>
     .addOption(new Option('--environment <environment>', 'only these').choices(['live', 'test']))
     .action((options: ListOptions) =>
       withHub(options, async (hub) => {
-        const found = await listAll(hub, options);
+        const { status, environment } = options;
+        const found = await readPages<Key>(hub, '/admin/api-keys', { status, environment });
         if (options.json === true) return printJson(found);
         if (found.data.length === 0) return note('There is no such key. Make one with: hub keys create');
         printTable(
