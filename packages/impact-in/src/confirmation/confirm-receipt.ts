@@ -13,30 +13,37 @@ type Verdict = { state: 'waiting' | 'confirmed' | 'denied'; reason: string | nul
 
 const processing = { name: processReceiptJob, payload: z.object({ receiptId: z.uuid() }) };
 
-const verdictOf = (answer: EventConfirmation): Verdict => {
+/** An API may show a record some time after its event was sent; only then does a denial count. */
+const denialCountsAfterMs = 3_600_000;
+
+const verdictOf = (answer: EventConfirmation, waitedMs: number): Verdict => {
   if (answer.outcome === 'confirmed') return { state: 'confirmed', reason: null };
-  if (answer.outcome === 'denied') return { state: 'denied', reason: answer.reason.slice(0, 500) };
-  const reason = answer.outcome === 'no_connection' ? 'no_connection' : `unreachable: ${answer.reason}`.slice(0, 500);
-  return { state: 'waiting', reason };
+  if (answer.outcome === 'no_connection') return { state: 'waiting', reason: 'no_connection' };
+  const state = answer.outcome === 'denied' && waitedMs >= denialCountsAfterMs ? 'denied' : 'waiting';
+  return { state, reason: `${answer.outcome}: ${answer.reason}`.slice(0, 500) };
 };
 
 type Asked = { id: string; endpointId: string; partner: string };
 
 /** Whoever asks twice at once waits here; who comes second finds the verdict. */
-const takeConfirmation = async (tx: Tx, receipt: Asked, now: Date): Promise<Verdict['state']> => {
+const takeConfirmation = async (
+  tx: Tx,
+  receipt: Asked,
+  now: Date,
+): Promise<{ state: Verdict['state']; since: Date }> => {
   await tx.sql`
     insert into impact_in_confirmation (receipt_id, company_id, endpoint_id, partner, state, created_at, updated_at)
     values (${receipt.id}, ${tx.companyId}, ${receipt.endpointId}, ${receipt.partner}, 'waiting', ${now}, ${now})
     on conflict do nothing`;
-  const [row] = await tx.sql<{ state: Verdict['state'] }[]>`
-    select state from impact_in_confirmation where receipt_id = ${receipt.id} for update`;
-  return row?.state ?? 'waiting';
+  const [row] = await tx.sql<{ state: Verdict['state']; since: Date }[]>`
+    select state, created_at as since from impact_in_confirmation where receipt_id = ${receipt.id} for update`;
+  return row ?? { state: 'waiting', since: now };
 };
 
 /**
  * Asks the partner about an event that nobody signed. Confirmed, it is processed as any other; denied, it stays in
- * quarantine for good; without an answer, or without anybody to ask, it waits and is asked about again. Repeating it
- * after a verdict changes nothing.
+ * quarantine; without an answer, without anybody to ask, or denied within the first hour, it waits and is asked about
+ * again. Repeating it after a verdict changes nothing.
  *
  * @throws PermanentJobError when the receipt cannot be read, now or ever
  */
@@ -44,9 +51,10 @@ export const confirmReceipt = async (tx: Tx, deps: Deps, receiptId: string): Pro
   const [receipt] = await findSealedReceipts(tx, [receiptId]);
   const { event } = await openReceipt(deps.crypto, receipt);
   if (receipt === undefined || tx.companyId === null) throw new PermanentJobError('the receipt does not exist');
-  if ((await takeConfirmation(tx, receipt, deps.clock.now())) !== 'waiting') return;
+  const taken = await takeConfirmation(tx, receipt, deps.clock.now());
+  if (taken.state !== 'waiting') return;
   const answer = await deps.confirmEvent({ companyId: tx.companyId, partner: receipt.partner, event });
-  const { state, reason } = verdictOf(answer);
+  const { state, reason } = verdictOf(answer, deps.clock.nowMs() - taken.since.getTime());
   await tx.sql`
     update impact_in_confirmation
     set state = ${state}, reason = ${reason}, attempts = attempts + 1, updated_at = ${deps.clock.now()}

@@ -50,11 +50,17 @@ describe('an event that nobody signed', () => {
     expect(audited).toHaveLength(1);
   });
 
-  test('has no effect when the partner denies it, now or later', async () => {
+  test('has no effect when the partner still denies it after an hour, now or later', async () => {
     partner.answer = { outcome: 'denied', reason: 'no such transaction' };
     const id = await receive('denied');
     await hub.runJobs();
-    expect(await confirmation(id)).toMatchObject({ state: 'denied', reason: 'no such transaction' });
+    const reason = 'denied: no such transaction';
+    expect(await confirmation(id)).toMatchObject({ state: 'waiting', reason });
+    await hub.owner`update impact_in_confirmation set created_at = now() - interval '1 hour' where receipt_id = ${id}`;
+    await makeDue(id);
+    await askAgain(hub.db.systemSql);
+    await hub.runJobs();
+    expect(await confirmation(id)).toMatchObject({ state: 'denied', reason });
     partner.answer = { outcome: 'confirmed' };
     await makeDue(id);
     await askAgain(hub.db.systemSql);
@@ -65,6 +71,7 @@ describe('an event that nobody signed', () => {
   test.each<[EventConfirmation, string]>([
     [{ outcome: 'no_connection' }, 'no_connection'],
     [{ outcome: 'unreachable', reason: 'timeout' }, 'unreachable: timeout'],
+    [{ outcome: 'denied', reason: 'not found' }, 'denied: not found'],
   ])('waits for an answer, and is asked about again: %j', async (answer, reason) => {
     partner.answer = answer;
     const id = await receive(reason);

@@ -1,24 +1,17 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schemeNames } from '../verification/profile.ts';
 import { newClientSecret } from '../verification/client-credentials.ts';
 import { newWebhookSecret } from '../verification/secret-key.ts';
+import { canRunCommands } from './installed-programs.ts';
 import { startTestReceiver, type TestReceiver } from './test-receiver.ts';
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 const commands = [...readme.matchAll(/```bash\n([^]*?)```/g)].map((match) => match[1] ?? '');
 
-const isInstalled = (program: string): boolean => {
-  try {
-    execFileSync('which', [program], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-};
-const canRun = ['bash', 'openssl', 'curl', 'sed'].every(isInstalled);
+const canRun = canRunCommands();
 
 const secret = newWebhookSecret();
 const clientSecret = newClientSecret();

@@ -11,6 +11,8 @@ export type PartnerApis = {
   credentials: StandInCredentials;
   /** Does these wrong with the next deliveries, one after the other; null for one that goes well. */
   inject(...faults: (ApiFault | null)[]): void;
+  /** Does nothing wrong any more. */
+  forgetFaults(): void;
   /** Everything that had an effect, once for each effect. */
   records(): PartnerRecord[];
   /** The deliveries that arrived, with what was wrong with them, in order. */
@@ -135,6 +137,7 @@ export const startPartnerApis = async (options: PartnerApisOptions = {}): Promis
     baseUrl: `http://127.0.0.1:${port}`,
     credentials,
     inject: (...wanted) => void faults.push(...wanted),
+    forgetFaults: () => void faults.splice(0),
     records: state.records,
     calls: () => [...calls],
     tokensIssued: state.tokensIssued,
