@@ -1,5 +1,5 @@
 import { coreProblems, type ChangeFeed, type Clock, type Database, type MetricsRegistry } from '@impact-hub/core';
-import { digestApiKey, inspectApiKey, keyIdOf } from '../key-format.ts';
+import { apiKeyLength, digestApiKey, inspectApiKey, keyIdOf } from '../key-format.ts';
 import { apiKeyTopic } from '../repository.ts';
 import { createUsageRecorder, type UsageRecorder } from '../usage/usage-recorder.ts';
 import { createKeyDecisions, type VerifyResult } from './key-decisions.ts';
@@ -38,7 +38,7 @@ const isWrong = (result: VerifyResult): boolean => !result.valid && result.reaso
 const maxReads = 5;
 
 /**
- * Verifies presented keys: shape, checksum, digest, cache, and only then the database. What is cached lives until the
+ * Verifies presented keys: digest, cache, shape, checksum, and only then the database. What is cached lives until the
  * change feed says that the key changed, and is not used at all while the feed cannot prove that it hears changes.
  */
 export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVerifier => {
@@ -106,16 +106,16 @@ export const createApiKeyVerifier = (options: ApiKeyVerifierOptions): ApiKeyVeri
 
   return {
     verify: (presented, ip) => {
+      if (presented.length !== apiKeyLength) return decisions.refuse('malformed');
+      const digest = digestApiKey(presented);
+      const isCurrent = changes.isCurrent();
+      // Before the shape is looked at: only well-formed keys are ever remembered.
+      const recalled = isCurrent ? decisions.recall(digest, ip) : undefined;
+      if (recalled !== undefined) return recalled;
       const shape = inspectApiKey(presented);
       if (shape !== 'well_formed') return decisions.refuse(shape);
-      const digest = digestApiKey(presented);
-      if (changes.isCurrent()) {
-        const recalled = decisions.recall(digest, ip);
-        if (recalled !== undefined) return recalled;
-        const key = reader.remembered(keyIdOf(presented));
-        if (key !== undefined) return decisions.decide(key, presented, digest, ip);
-      }
-      return verifyByReading(presented, digest, ip);
+      const key = isCurrent ? reader.remembered(keyIdOf(presented)) : undefined;
+      return key === undefined ? verifyByReading(presented, digest, ip) : decisions.decide(key, presented, digest, ip);
     },
     finished: usages.finished,
     flushUsage: usages.flush,

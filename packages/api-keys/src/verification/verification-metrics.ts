@@ -20,11 +20,16 @@ export const createVerificationMetrics = (
   registry: MetricsRegistry,
   sizes: { cached(): number; knownIds(): number },
 ): VerificationMetrics => {
+  let accepted = 0;
   const outcomes = new Counter({
     name: 'api_keys_usage_total',
     help: 'Presented API keys by outcome.',
     labelNames: ['outcome'],
     registers: [registry],
+    collect() {
+      this.inc({ outcome: 'ok' }, accepted);
+      accepted = 0;
+    },
   });
   const reads = new Counter({
     name: 'api_keys_reads_total',
@@ -47,10 +52,12 @@ export const createVerificationMetrics = (
       this.set(sizes.knownIds());
     },
   });
-  const ok = outcomes.labels('ok');
   return {
-    // The child is looked up once: this one is on the hot path.
-    outcome: (outcome) => (outcome === 'ok' ? ok.inc() : outcomes.labels(outcome).inc()),
+    outcome: (outcome) => {
+      // On the hot path, where even a bound child of the counter costs as much as half the hash of a key.
+      if (outcome === 'ok') accepted += 1;
+      else outcomes.inc({ outcome });
+    },
     read: () => reads.inc(),
   };
 };

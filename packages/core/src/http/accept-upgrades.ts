@@ -32,7 +32,12 @@ export const acceptUpgrades = (server: FastifyInstance): void => {
     const response = new ServerResponse(raw);
     response.assignSocket(raw.socket);
     response.shouldKeepAlive = false;
-    response.once('finish', () => socket.end());
+    response.once('finish', () => {
+      // As Node does for its own: the exchange is over, whenever the client closes.
+      response.detachSocket(raw.socket);
+      socket.end();
+      response.emit('close');
+    });
     socket.on('drain', () => response.emit('drain'));
     server.routing(raw, response);
   });

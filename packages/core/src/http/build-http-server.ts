@@ -1,4 +1,4 @@
-import type { Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import fastify, {
   type FastifyHttpOptions,
   type FastifyInstance,
@@ -148,8 +148,8 @@ const serverOptions = (
 /** For the log and the metrics, as nginx has it: the client went away before there was an answer. */
 const clientGoneStatus = 499;
 
-const answering = Symbol('hub.answering');
-type Answering = ServerResponse & { [answering]?: FastifyReply };
+/** A late write to a response that is over is nothing to end the process for. */
+const ignore = (): void => undefined;
 
 /** What happens around every request: headers, counting, the judgement of its head, its line in the log. */
 const addRequestHooks = (
@@ -164,30 +164,22 @@ const addRequestHooks = (
     const state = stateOf(request);
     if (state.ended) return;
     state.ended = true;
+    if (!response.sent && !response.raw.headersSent) response.raw.statusCode = clientGoneStatus;
     serving.requestsInFlight -= 1;
-    timeLimit.end(response);
+    timeLimit.end(request);
     noteEarlyAnswer(request.raw);
-    logRequest(options, request, response.statusCode, response.elapsedTime);
+    logRequest(options, request, response.statusCode, performance.now() - state.startedAtMs);
     edge.finished?.(request, response, state.principal);
   };
-  function onClose(this: Answering): void {
-    const response = this[answering];
-    if (response === undefined) return;
-    if (!response.sent && !this.headersSent) this.statusCode = clientGoneStatus;
-    end(response.request, response);
-  }
   server.addHook('onRequest', (request, response, done) => {
+    // Made here: its time begins.
+    stateOf(request);
     serving.requestsInFlight += 1;
-    // Fastify says nothing of answers that are never finished because the connection is gone.
-    (response.raw as Answering)[answering] = response;
-    response.raw.on('close', onClose);
+    // Comes after every answer, and also when the connection is lost before: of that, Fastify's `onResponse` says nothing.
+    response.raw.on('close', () => end(request, response)).on('error', ignore);
     response.headers(headers).header('x-request-id', request.id);
     if (serving.closesConnections) response.header('connection', 'close');
     done(judgeHead(request.raw));
-  });
-  server.addHook('onResponse', (request, response, done) => {
-    end(request, response);
-    done();
   });
 };
 

@@ -1,24 +1,47 @@
-import type { FastifyInstance, FastifyReply, preParsingHookHandler, preValidationHookHandler } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  preParsingHookHandler,
+  preValidationHookHandler,
+} from 'fastify';
 import { requestTimeout, tooSlow } from '../problem/core-problems.ts';
+import { stateOf, type TimedResponse } from './request-state.ts';
 
 const sweepEveryMs = 250;
 
 /** Answers requests whose handlers take too long; what a handler does after that is not undone. */
 export type HandlerTimeLimit = {
-  begin(response: FastifyReply): void;
-  end(response: FastifyReply): void;
+  /** @param nowMs by the monotonic clock; no earlier than that of the call before */
+  begin(request: FastifyRequest, response: FastifyReply, nowMs: number): void;
+  end(request: FastifyRequest): void;
 };
 
-/** One timer for all requests: a timer and an abort signal for each cost as much as checking a cached key. */
+const leave = (timed: TimedResponse): void => {
+  timed.previous.next = timed.next;
+  timed.next.previous = timed.previous;
+};
+
+/** A ring whose one link without a response is before the first and after the last. */
+const createRing = (): TimedResponse => {
+  const ring = { response: undefined, begunAtMs: Infinity } as TimedResponse;
+  ring.previous = ring.next = ring;
+  return ring;
+};
+
+/**
+ * One timer for all requests: a timer and an abort signal for each cost as much as checking a cached key. Linked, because
+ * a map has to make a hash for every response.
+ */
 export const limitHandlerTime = (server: FastifyInstance, handlerTimeoutMs: number): HandlerTimeLimit => {
-  // In the order in which they began.
-  const running = new Map<FastifyReply, number>();
+  const ring = createRing();
   const sweep = (): void => {
     const begunBeforeMs = performance.now() - handlerTimeoutMs;
-    for (const [response, begunAtMs] of running) {
-      if (begunAtMs > begunBeforeMs) return;
-      running.delete(response);
-      if (!response.sent) void response.send(tooSlow({ headers: { 'retry-after': '5' } }));
+    for (let first = ring.next; first.begunAtMs <= begunBeforeMs; first = ring.next) {
+      leave(first);
+      // Out of the ring for good, whatever ends it later.
+      first.previous = first.next = first;
+      if (first.response?.sent === false) void first.response.send(tooSlow({ headers: { 'retry-after': '5' } }));
     }
   };
   const timer = setInterval(sweep, sweepEveryMs).unref();
@@ -27,8 +50,18 @@ export const limitHandlerTime = (server: FastifyInstance, handlerTimeoutMs: numb
     done();
   });
   return {
-    begin: (response) => void running.set(response, performance.now()),
-    end: (response) => void running.delete(response),
+    begin: (request, response, nowMs) => {
+      const timed = { response, begunAtMs: nowMs, previous: ring.previous, next: ring };
+      ring.previous.next = timed;
+      ring.previous = timed;
+      stateOf(request).timed = timed;
+    },
+    end: (request) => {
+      const state = stateOf(request);
+      if (state.timed === undefined) return;
+      leave(state.timed);
+      state.timed = undefined;
+    },
   };
 };
 
@@ -36,14 +69,14 @@ export const limitHandlerTime = (server: FastifyInstance, handlerTimeoutMs: numb
 export const suspendWhileReading = (
   timeLimit: HandlerTimeLimit,
 ): { preParsing: preParsingHookHandler; preValidation: preValidationHookHandler } => ({
-  preParsing: (_request, response, payload, done) => {
-    timeLimit.end(response);
+  preParsing: (request, _response, payload, done) => {
+    timeLimit.end(request);
     done(null, payload);
   },
   preValidation: (request, response, done) => {
     // The caller has been told that the request did not arrive; it must not be acted on after all.
     if (request.raw.socket.writableEnded) return done(requestTimeout());
-    timeLimit.begin(response);
+    timeLimit.begin(request, response, performance.now());
     done();
   },
 });

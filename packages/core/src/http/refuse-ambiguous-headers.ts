@@ -11,14 +11,23 @@ export const maxHeaders = 100;
  * Headers that mean one thing only. Node keeps the first of two or joins them with a comma, a proxy may keep the last:
  * whoever sends two gets to choose what each side believes.
  */
-const singular = new Map(
-  ['host', 'x-api-key', 'authorization', 'content-type', 'idempotency-key', 'x-company-id'].map((name, index) => [
-    name,
-    1 << index,
-  ]),
+const singular = ['host', 'x-api-key', 'authorization', 'content-type', 'idempotency-key', 'x-company-id'];
+const hostBit = 1 << singular.indexOf('host');
+
+/** By length: looking names up by themselves would have a hash made of each, in every request. */
+const singularByLength: { name: string; bit: number }[][] = Array.from(
+  { length: 1 + Math.max(...singular.map(({ length }) => length)) },
+  (_, length) => singular.flatMap((name, index) => (name.length === length ? [{ name, bit: 1 << index }] : [])),
 );
-const hostBit = 1;
-const lengths = new Set([...singular.keys()].map((name) => name.length));
+
+/** The bit of a header that means one thing only, else 0. */
+const bitOf = (sent: string): number => {
+  const candidates = singularByLength[sent.length];
+  if (candidates === undefined || candidates.length === 0) return 0;
+  const lower = sent.toLowerCase();
+  for (const { name, bit } of candidates) if (name === lower) return bit;
+  return 0;
+};
 
 /** What Node itself answers with 100; HTTP/1.0 knows no expectations. */
 const knownExpectation = /(?:^|\W)100-continue(?:$|\W)/i;
@@ -39,9 +48,7 @@ export const judgeHead = (raw: IncomingMessage): ProblemError | undefined => {
   let seen = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
-    if (!lengths.has(name.length)) continue;
-    const bit = singular.get(name) ?? singular.get(name.toLowerCase());
-    if (bit === undefined) continue;
+    const bit = bitOf(name);
     if ((seen & bit) !== 0) return invalidHeader(name.toLowerCase(), 'Send this header once.');
     seen |= bit;
   }

@@ -46,6 +46,9 @@ const admissionHoldsMs = 50;
 /** Whoever calls these may be a probe, a browser or a partner's system, with parameters of its own. */
 const isOpen = ({ access }: Route<unknown>): boolean => access === 'public' || access === 'signature';
 
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+
 const isTimed = ({ rawBody, stream }: Route<unknown>): boolean => rawBody !== true && stream === undefined;
 
 /** Paths that say how the process is, and must do so above all when it has too much to do. */
@@ -77,24 +80,30 @@ export const admitTo = (route: Route<unknown>, { authorize, edge, serving, timeL
   const shedding = sheddingOf(route);
   const isPublic = isOpen(route);
   const timed = isTimed(route);
+  const mayWait = route.method !== 'GET';
   return (request: FastifyRequest, response: FastifyReply, done: (error?: Error) => void): void => {
     const state = stateOf(request);
     state.route = route;
     const overload = serving.overload(shedding);
     if (overload !== undefined) return done(serving.shed(overload));
-    if (timed) timeLimit.begin(response);
+    if (timed) timeLimit.begin(request, response, state.startedAtMs);
     if (isPublic) return done();
     const admit = (principal: Principal): void => {
       state.principal = principal;
-      state.admittedAtMs = performance.now();
       const limited = edge.limit?.(request, response, principal, route);
+      state.hasWaited = mayWait || limited instanceof Promise;
       if (limited instanceof Promise) void goOnAfter(limited, done, done);
       else done();
     };
+    state.admittedAtMs = state.startedAtMs;
     try {
       const principal = authorize(request, route.access, callers);
-      if (principal instanceof Promise) void goOnAfter(principal, admit, done);
-      else admit(principal);
+      if (!(principal instanceof Promise)) return admit(principal);
+      const admitLate = (found: Principal): void => {
+        state.admittedAtMs = performance.now();
+        admit(found);
+      };
+      void goOnAfter(principal, admitLate, done);
     } catch (error) {
       done(error as Error);
     }
@@ -119,15 +128,20 @@ export const registerRoute = (
   const callers = callersOf(route);
   const defaultStatus = Math.min(...Object.keys(route.output).map(Number));
 
-  const run = async ({ request, principal, input }: Call): Promise<Reply> => {
-    const result = await route.handler({
+  const toReply = (result: unknown): Reply => {
+    if (result === undefined && defaultStatus !== 204) throw notFound();
+    return result instanceof Reply ? result : reply(defaultStatus, result);
+  };
+
+  /** No promise unless the handler makes one. */
+  const run = ({ request, principal, input }: Call): Reply | Promise<Reply> => {
+    const result = route.handler({
       input: input as never,
       principal: principal as never,
       deps,
       request: requestInfo(request),
     });
-    if (result === undefined && defaultStatus !== 204) throw notFound();
-    return result instanceof Reply ? result : reply(defaultStatus, result);
+    return isThenable(result) ? Promise.resolve(result).then(toReply) : toReply(result);
   };
 
   const runToAnswer = async (call: Call): Promise<Answer> => {
@@ -138,21 +152,35 @@ export const registerRoute = (
     return { status, headers: { ...headers, 'content-type': type }, body: String(text) };
   };
 
-  const handle = async (request: FastifyRequest, response: FastifyReply): Promise<unknown> => {
-    const state = stateOf(request);
-    if (isGuarded && performance.now() - state.admittedAtMs > admissionHoldsMs)
-      state.principal = await authorize(request, route.access, callers);
+  const prepare = (response: FastifyReply, { status, body, headers }: Reply): unknown => {
+    response.status(status).headers(headers);
+    if (route.contentType !== undefined) response.type(route.contentType);
+    return body;
+  };
+
+  const handle = (request: FastifyRequest, response: FastifyReply): unknown => {
     refuseUnexpected(route, request);
     const sent = { params: request.params, query: request.query, body: request.body };
     const input = validateInput(route.input, sent, isGuarded);
     if (route.rawBody === true) input.body = request.body ?? Buffer.alloc(0);
     const call: Call = { request, response, route, principal: principalOf(request), input };
     const around = edge.around?.(call);
-    if (around !== undefined) return sendAnswer(response, await around(() => runToAnswer(call)));
-    const { status, body, headers } = await run(call);
-    response.status(status).headers(headers);
-    if (route.contentType !== undefined) response.type(route.contentType);
-    return body;
+    if (around !== undefined) return around(() => runToAnswer(call)).then((answer) => sendAnswer(response, answer));
+    const result = run(call);
+    if (result instanceof Promise) return result.then((answer) => prepare(response, answer));
+    // Sent at once: Fastify would wait for a promise of an answer without a body.
+    return void response.send(prepare(response, result));
+  };
+
+  const handleAdmitted = (request: FastifyRequest, response: FastifyReply): unknown => {
+    const state = stateOf(request);
+    if (!isGuarded || !state.hasWaited || performance.now() - state.admittedAtMs <= admissionHoldsMs)
+      return handle(request, response);
+    const admitAgain = async (): Promise<unknown> => {
+      state.principal = await authorize(request, route.access, callers);
+      return handle(request, response);
+    };
+    return admitAgain();
   };
 
   server.route({
@@ -165,6 +193,6 @@ export const registerRoute = (
     onRequest: admitTo(route, registration),
     ...(route.method === 'GET' ? {} : bodyHooks(route, registration)),
     // What arrives after a body has been awaited runs in the connection's context: the trace has to begin here.
-    handler: (request, response) => withTraceOf(request, handle, request, response),
+    handler: (request, response) => withTraceOf(request, handleAdmitted, request, response),
   });
 };

@@ -1,13 +1,27 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Route } from '../module/define-route.ts';
 import { anonymous, type Principal } from '../module/principal.ts';
 import type { ProblemError } from '../problem/define-problem.ts';
 
+/** A response whose handler's time counts, with its neighbours in the order in which they began. */
+export type TimedResponse = {
+  response: FastifyReply | undefined;
+  begunAtMs: number;
+  previous: TimedResponse;
+  next: TimedResponse;
+};
+
 /** What the server notes about one request besides what Fastify knows. */
 export type RequestState = {
   principal: Principal;
-  /** When the access policy let it in, by the monotonic clock. */
+  /** When its head had arrived, by the monotonic clock. */
+  startedAtMs: number;
+  /** When the access policy let it in, or began to; by the monotonic clock. */
   admittedAtMs: number;
+  /** Since then something was waited for. */
+  hasWaited: boolean;
+  /** While its handler's time counts. */
+  timed: TimedResponse | undefined;
   /** Undefined for an address or method that no route has. */
   route: Route<unknown> | undefined;
   /** What the request was answered with, when it failed. */
@@ -30,7 +44,10 @@ export const reserveRequestState = (server: FastifyInstance): void => {
 export const stateOf = (request: FastifyRequest): RequestState =>
   ((request as WithState)[state] ??= {
     principal: anonymous,
+    startedAtMs: performance.now(),
     admittedAtMs: 0,
+    hasWaited: false,
+    timed: undefined,
     route: undefined,
     problem: undefined,
     log: undefined,
