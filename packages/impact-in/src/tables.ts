@@ -8,7 +8,8 @@ const instant = (name: string) => timestamp(name, { withTimezone: true });
 export const deliveryStatuses = ['pending', 'success', 'failed', 'retrying'] as const;
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
 export const deliveryOutcomes = ['applied', 'superseded', 'waiting', 'dead'] as const;
-export const receiptOutcomes = ['accepted', 'duplicate', 'conflict', 'quarantined', 'rejected'] as const;
+/** `test`: sent by the hub itself to try an endpoint, and never processed. */
+export const receiptOutcomes = ['accepted', 'duplicate', 'conflict', 'quarantined', 'rejected', 'test'] as const;
 export const secretKinds = [
   'webhook_secret',
   'client_secret',
@@ -32,6 +33,17 @@ export const impactInEndpoint = pgTable('impact_in_endpoint', {
   settings: jsonb('settings').$type<EndpointSettings>().notNull(),
   createdAt: instant('created_at').notNull(),
   updatedAt: instant('updated_at').notNull(),
+  deletedAt: instant('deleted_at'),
+  hintSince: instant('hint_since'),
+  expectedEverySeconds: integer('expected_every_seconds'),
+  expectedSince: instant('expected_since'),
+  silentSince: instant('silent_since'),
+});
+
+export const impactInEndpointHeard = pgTable('impact_in_endpoint_heard', {
+  endpointId: uuid('endpoint_id').primaryKey(),
+  companyId: uuid('company_id').notNull(),
+  heardAt: instant('heard_at').notNull(),
 });
 
 export const impactInEndpointSecret = pgTable('impact_in_endpoint_secret', {
@@ -41,6 +53,8 @@ export const impactInEndpointSecret = pgTable('impact_in_endpoint_secret', {
   kind: text('kind').$type<(typeof secretKinds)[number]>().notNull(),
   ciphertext: text('ciphertext').notNull(),
   state: text('state').$type<'active' | 'retired'>().notNull(),
+  /** Secrets that were made together have the same one, and end together. */
+  generation: integer('generation').notNull(),
   notAfter: instant('not_after'),
   lastMatchedAt: instant('last_matched_at'),
   createdAt: instant('created_at').notNull(),

@@ -32,6 +32,7 @@ export const sealSecrets = async (
   endpoint: { id: string; companyId: string },
   texts: readonly { kind: SecretRow['kind']; text: string }[],
   now: Date,
+  generation = 1,
 ): Promise<SecretRow[]> => {
   const { id: endpointId, companyId } = endpoint;
   const secrets: SecretRow[] = [];
@@ -44,7 +45,7 @@ export const sealSecrets = async (
       plaintext: Buffer.from(text),
     });
     const common = { state: 'active', notAfter: null, lastMatchedAt: null, createdAt: now } as const;
-    secrets.push({ id, endpointId, companyId, kind, ciphertext, ...common });
+    secrets.push({ id, endpointId, companyId, kind, ciphertext, generation, ...common });
   }
   return secrets;
 };
@@ -70,7 +71,7 @@ export const createEndpoint = async (
   const fields = { profile, jwt, username, secret, acceptWeak };
   const { settings, weak } = readSchemeSettings({ scheme, fields, allowedNetworks: common.allowedNetworks }, deps);
   const now = deps.clock.now();
-  const { hint = null, allowedNetworks = null } = common;
+  const { hint = null, allowedNetworks = null, expectedEverySeconds = null } = common;
   await refuseTooMany(tx, companyId, { partner: input.partner, hint });
   const endpoint: EndpointRow = {
     ...common,
@@ -85,6 +86,11 @@ export const createEndpoint = async (
     state: 'active',
     createdAt: now,
     updatedAt: now,
+    deletedAt: null,
+    hintSince: null,
+    expectedEverySeconds,
+    expectedSince: expectedEverySeconds === null ? null : now,
+    silentSince: null,
   };
   const { credentials, texts } = makeSecrets(endpoint, secret);
   const secrets = await sealSecrets(deps, endpoint, texts, now);
@@ -95,8 +101,16 @@ export const createEndpoint = async (
     actor: maker.actor,
     resource: { type: 'impact_in_endpoint', id: endpoint.id },
     request: maker.request,
-    metadata: { partner: endpoint.partner, scheme, name: endpoint.name, hint, allowedNetworks, weak },
+    metadata: {
+      partner: endpoint.partner,
+      scheme,
+      name: endpoint.name,
+      hint,
+      allowedNetworks,
+      weak,
+      expectedEverySeconds,
+    },
   });
   await publishChange(tx, endpointTopic, endpoint.id);
-  return { endpoint: viewEndpoint({ endpoint, secrets }, deps.publicUrl), credentials };
+  return { endpoint: viewEndpoint({ endpoint, secrets, heardAt: null }, deps), credentials };
 };

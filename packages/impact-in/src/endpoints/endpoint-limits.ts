@@ -24,9 +24,20 @@ export const refuseTooMany = async (
     throw tooManyEndpoints({
       detail: `A company can have ${endpointLimits.perCompany} endpoints, paused ones included.`,
     });
+  refuseHint(wanted.partner, withHint);
+};
+
+/** @throws ProblemError `request.invalid` when the company has claimed the hint often enough */
+export const refuseHintTooOften = async (
+  tx: Tx,
+  companyId: string,
+  wanted: { partner: PartnerName; hint: string },
+): Promise<void> => refuseHint(wanted.partner, (await countEndpoints(tx, companyId, wanted)).withHint);
+
+const refuseHint = (partner: PartnerName, withHint: number): void => {
   if (withHint < endpointLimits.perHint) return;
   throw coreProblems.requestInvalid({
-    detail: `The company has ${withHint} endpoints of ${wanted.partner} with this hint already.`,
+    detail: `The company has ${withHint} endpoints of ${partner} with this hint already.`,
     errors: [
       {
         pointer: '/body/hint',

@@ -6,7 +6,10 @@ import type { JwtTrust } from '../verification/verify-jwt.ts';
 import type { ActiveSecret } from '../verification/verify-webhook.ts';
 
 /** A secret with the moment it ends by itself, as after a rotation. */
-export type HeldSecret = ActiveSecret & { notAfterMs: number };
+export type HeldSecret = ActiveSecret & Held;
+
+/** What was made together has one generation, and ends together. */
+type Held = { id: string; generation: number; notAfterMs: number };
 
 /** Kinds of secrets that are compared with what was sent. */
 export type AccessKind = 'password' | 'url_token' | 'header_token';
@@ -24,14 +27,16 @@ export type Endpoint = {
   profile: Profile | null;
   state: 'active' | 'paused';
   hint: string | null;
-  /** Whether a request has ever been proven with one of its secrets, as far as is written down. */
+  /** Whether a request has been proven with one of its secrets since it claims its hint, as far as is written down. */
   hasMatched: boolean;
+  /** Since when it claims its hint. */
+  claimedAtMs: number;
   bodyLimitBytes: number;
   /** Null when anyone may send. */
   allowsIp: ((ip: string) => boolean) | null;
   webhookSecrets: readonly HeldSecret[];
   clientSecrets: readonly HeldSecret[];
-  tokenKeys: readonly TokenSigningKey[];
+  tokenKeys: readonly (TokenSigningKey & Held)[];
   accessSecrets: Readonly<Record<AccessKind, readonly HeldSecret[]>>;
   /** For HTTP Basic. */
   username: string;
@@ -42,7 +47,7 @@ export type Endpoint = {
 };
 
 /** The secrets valid at a moment. */
-export const secretsAt = (secrets: readonly HeldSecret[], nowMs: number): readonly HeldSecret[] =>
+export const secretsAt = <S extends Held>(secrets: readonly S[], nowMs: number): readonly S[] =>
   secrets.every((secret) => secret.notAfterMs > nowMs)
     ? secrets
     : secrets.filter((secret) => secret.notAfterMs > nowMs);

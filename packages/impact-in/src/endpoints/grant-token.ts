@@ -21,8 +21,11 @@ export const grantToken = async (deps: Deps, rawHeaders: readonly string[], body
   if (!deps.endpoints.isCurrent()) return { granted: false, error: 'temporarily_unavailable' };
   const nowMs = deps.clock.nowMs();
   const endpoint = deps.endpoints.find(request.clientId);
-  const secretId = matchClientSecret(request.clientSecret, secretsAt(endpoint?.clientSecrets ?? [], nowMs));
-  const signingKey = endpoint?.tokenKeys[0];
+  const secrets = secretsAt(endpoint?.clientSecrets ?? [], nowMs);
+  const secretId = matchClientSecret(request.clientSecret, secrets);
+  const generation = secrets.find(({ id }) => id === secretId)?.generation;
+  // The key that ends with the secret: a token must not outlive what it was granted for.
+  const signingKey = secretsAt(endpoint?.tokenKeys ?? [], nowMs).find((key) => key.generation === generation);
   if (endpoint?.profile?.family !== 'oauth_bearer' || secretId === null || signingKey === undefined)
     return { granted: false, error: 'invalid_client' };
   deps.matchedSecrets.note(secretId, nowMs);

@@ -20,6 +20,7 @@ type SecretRow = {
   id: string;
   kind: StoredSecret['kind'];
   ciphertext: string;
+  generation: number;
   notAfter: string | null;
 };
 type EndpointRow = {
@@ -30,6 +31,7 @@ type EndpointRow = {
   state: 'active' | 'paused';
   hint: string | null;
   has_matched: boolean;
+  claimed_at: Date;
   tolerance_seconds: number;
   body_limit_bytes: number;
   allowed_networks: string[] | null;
@@ -46,7 +48,7 @@ type OpenSecret = { ciphertext: string; notAfterMs: number } & (
 );
 
 export type EndpointLoader = {
-  /** Active and paused endpoints with those secrets that can be opened; all, or the named ones. */
+  /** Active and paused endpoints, deleted ones not, with those secrets that can be opened; all, or the named ones. */
   load(ids: readonly string[] | 'all'): Promise<Endpoint[]>;
 };
 
@@ -55,15 +57,15 @@ type Deps = { sql: Sql; crypto: Crypto; clock: Clock; onSecretUnreadable(secretI
 const readRows = (sql: Sql, ids: readonly string[] | 'all') => sql<EndpointRow[]>`
   select e.id, e.company_id, e.partner, e.scheme, e.state, e.hint, e.tolerance_seconds, e.body_limit_bytes,
          e.allowed_networks, e.settings, coalesce(s.secrets, '[]')::text as secrets,
-         coalesce(s.has_matched, false) as has_matched
+         coalesce(s.has_matched, false) as has_matched, coalesce(e.hint_since, e.created_at) as claimed_at
   from impact_in_endpoint e
   left join lateral (
-    select json_agg(json_build_object('id', id, 'kind', kind, 'ciphertext', ciphertext, 'notAfter', not_after)
-                    order by created_at desc, id desc) as secrets,
-           bool_or(last_matched_at is not null) as has_matched
+    select json_agg(json_build_object('id', id, 'kind', kind, 'ciphertext', ciphertext, 'generation', generation,
+                                      'notAfter', not_after) order by generation desc, id desc) as secrets,
+           bool_or(last_matched_at > coalesce(e.hint_since, '-infinity')) as has_matched
     from impact_in_endpoint_secret where endpoint_id = e.id and state = 'active'
   ) s on true
-  where ${ids === 'all' ? sql`true` : sql`e.id = any(${[...ids]}::uuid[])`}`;
+  where e.deleted_at is null and ${ids === 'all' ? sql`true` : sql`e.id = any(${[...ids]}::uuid[])`}`;
 
 const profileFor = (row: EndpointRow): Profile | null => {
   const profile = profileOfEndpoint(row);
@@ -124,12 +126,13 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
       url_token: [],
       header_token: [],
     };
-    const tokenKeys: TokenSigningKey[] = [];
+    const tokenKeys: Endpoint['tokenKeys'][number][] = [];
     for (const secret of profile === null ? [] : (JSON.parse(row.secrets) as SecretRow[])) {
       const open = await openSecret(row, secret, profile as Profile);
       if (open === null) continue;
-      if (open.kind === 'token_key') tokenKeys.push(open.key);
-      else held[open.kind].push({ id: secret.id, key: open.key, notAfterMs: open.notAfterMs });
+      const holding = { id: secret.id, generation: secret.generation, notAfterMs: open.notAfterMs };
+      if (open.kind === 'token_key') tokenKeys.push({ ...open.key, ...holding });
+      else held[open.kind].push({ ...holding, key: open.key });
     }
     const { webhook_secret: webhookSecrets, client_secret: clientSecrets, ...accessSecrets } = held;
     return {
@@ -141,6 +144,7 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
       state: row.state,
       hint: row.hint,
       hasMatched: row.has_matched,
+      claimedAtMs: row.claimed_at.getTime(),
       bodyLimitBytes: row.body_limit_bytes,
       allowsIp: row.allowed_networks === null ? null : compileIpRanges(row.allowed_networks),
       webhookSecrets,

@@ -1,8 +1,8 @@
-type Claim = { id: string; companyId: string; hasMatched: boolean };
+type Claim = { id: string; companyId: string; hasMatched: boolean; claimedAtMs: number };
 
-/** Proven before unproven, then the earlier: a UUIDv7 begins with its time. */
+/** Proven before unproven, then the earlier claim. */
 const byProof = (a: Claim, b: Claim): number =>
-  a.hasMatched === b.hasMatched ? (a.id < b.id ? -1 : 1) : a.hasMatched ? -1 : 1;
+  Number(b.hasMatched) - Number(a.hasMatched) || a.claimedAtMs - b.claimedAtMs || (a.id < b.id ? -1 : 1);
 
 /**
  * The order in which claims of one hint are tried. Companies take turns, so that none can crowd out another by claiming

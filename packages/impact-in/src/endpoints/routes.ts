@@ -1,14 +1,13 @@
-import { actorOf } from '@impact-hub/audit';
-import { decodeCursor, reply, routeDefiner, toPage, type CompanyPrincipal, type RequestInfo } from '@impact-hub/core';
+import { decodeCursor, reply, toPage } from '@impact-hub/core';
 import { z } from 'zod';
-import type { ImpactInDeps } from '../deps.ts';
 import { endpointNotFound } from '../problems.ts';
-import { createEndpoint, type EndpointMaker } from './create-endpoint.ts';
+import { createEndpoint } from './create-endpoint.ts';
 import { endpointTopic } from './endpoint-directory.ts';
-import { secretPurpose } from './endpoint.ts';
 import { tokenPath, viewEndpoint } from './endpoint-view.ts';
 import { grantToken } from './grant-token.ts';
+import { manageRoutes } from './manage-routes.ts';
 import { findEndpoint, selectEndpoints } from './repository.ts';
+import { canManage, canRead, changeOne, defineRoute, loadKey, path } from './route-parts.ts';
 import {
   createdEndpointView,
   createEndpointBody,
@@ -17,20 +16,6 @@ import {
   endpointParams,
   endpointView,
 } from './schema.ts';
-import { setEndpointState } from './set-endpoint-state.ts';
-
-const defineRoute = routeDefiner<ImpactInDeps>();
-const canRead = { scopes: ['endpoints:read'] } as const;
-const canManage = { scopes: ['endpoints:manage'] } as const;
-const path = '/api/v1/impact-in/endpoints';
-
-const makerOf = (principal: CompanyPrincipal, request: RequestInfo): EndpointMaker => ({
-  actor: actorOf(principal),
-  request,
-});
-
-/** This process knows the change before its caller does; the change is committed, so failing here must not undo the answer. */
-const knowNow = ({ endpoints }: ImpactInDeps, id: string): Promise<void> => endpoints.reload(id).catch(() => undefined);
 
 const create = defineRoute({
   method: 'POST',
@@ -41,14 +26,13 @@ const create = defineRoute({
   access: canManage,
   input: { body: createEndpointBody },
   output: { 201: createdEndpointView },
-  handler: async ({ input, principal, deps, request }) => {
-    const { companyId } = principal;
-    // Loads the company's key before the transaction holds a connection.
-    await deps.crypto.openSealer({ companyId, purpose: secretPurpose });
-    const { endpoint, credentials } = await deps.db.company(companyId, (tx) =>
-      createEndpoint(tx, deps, makerOf(principal, request), input.body),
+  handler: async (call) => {
+    await loadKey(call);
+    const { endpoint, credentials } = await changeOne(
+      call,
+      (tx, maker) => createEndpoint(tx, call.deps, maker, call.input.body),
+      (created) => created.endpoint.id,
     );
-    await knowNow(deps, endpoint.id);
     return { ...endpoint, ...credentials };
   },
 });
@@ -65,10 +49,12 @@ const list = defineRoute({
   cache: { ttlSeconds: 10, sharedBy: 'company', tags: [endpointTopic] },
   handler: async ({ input: { query }, principal, deps }) => {
     const cursor = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
-    const { partner, limit } = query;
-    const rows = await deps.db.company(principal.companyId, (tx) => selectEndpoints(tx, { partner, cursor, limit }));
+    const { partner, silent, limit } = query;
+    const rows = await deps.db.company(principal.companyId, (tx) =>
+      selectEndpoints(tx, { partner, silent, cursor, limit }),
+    );
     const page = toPage(rows, limit, ({ endpoint }) => ({ atMs: endpoint.createdAt.getTime(), id: endpoint.id }));
-    return { ...page, data: page.data.map((row) => viewEndpoint(row, deps.publicUrl)) };
+    return { ...page, data: page.data.map((row) => viewEndpoint(row, deps)) };
   },
 });
 
@@ -84,28 +70,9 @@ const get = defineRoute({
   handler: async ({ input, principal, deps }) => {
     const found = await deps.db.company(principal.companyId, (tx) => findEndpoint(tx, input.params.id));
     if (found === undefined) throw endpointNotFound();
-    return viewEndpoint(found, deps.publicUrl);
+    return viewEndpoint(found, deps);
   },
 });
-
-const setState = (verb: 'pause' | 'resume', state: 'active' | 'paused', summary: string) =>
-  defineRoute({
-    method: 'POST',
-    path: `${path}/:id/${verb}`,
-    operationId: `${verb}Endpoint`,
-    summary,
-    access: canManage,
-    input: { params: endpointParams },
-    output: { 200: endpointView },
-    handler: async ({ input, principal, deps, request }) => {
-      const { id } = input.params;
-      const endpoint = await deps.db.company(principal.companyId, (tx) =>
-        setEndpointState(tx, deps, makerOf(principal, request), { id, state }),
-      );
-      await knowNow(deps, id);
-      return endpoint;
-    },
-  });
 
 const noStore = { 'cache-control': 'no-store', pragma: 'no-cache' };
 const oauthError = z.object({ error: z.string() });
@@ -140,11 +107,4 @@ const token = defineRoute({
   },
 });
 
-export const endpointRoutes = [
-  create,
-  list,
-  get,
-  setState('pause', 'paused', 'Pause a receiver: authentic requests get 503 until it is resumed'),
-  setState('resume', 'active', 'Resume a paused receiver'),
-  token,
-];
+export const endpointRoutes = [create, list, get, ...manageRoutes, token];

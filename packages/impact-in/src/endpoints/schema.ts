@@ -42,6 +42,14 @@ export const createEndpointBody = z.strictObject({
     .max(100)
     .optional()
     .describe('Networks that may send; anyone when left out.'),
+  expectedEverySeconds: z
+    .int()
+    .min(60)
+    .max(2_592_000)
+    .optional()
+    .describe(
+      'How often the partner sends at least; when nothing new has come for a quarter longer than that, and at least 30 seconds longer, the endpoint is said to be silent. Nobody waits for it when left out.',
+    ),
   ...schemeFields,
 });
 export type CreateEndpointInput = z.input<typeof createEndpointBody>;
@@ -71,17 +79,25 @@ export const endpointView = z.object({
   toleranceSeconds: z.int(),
   bodyLimitBytes: z.int(),
   allowedNetworks: z.array(z.string()).nullable(),
+  expectedEverySeconds: z.int().nullable(),
+  lastReceivedAt: z
+    .date()
+    .nullable()
+    .describe('When something new and authentic last came, some seconds late. Repeated events and pings do not count.'),
+  silentSince: z.date().nullable().describe('When the partner was last heard, while it is silent for too long.'),
   url: z.string().describe('Where the partner sends its webhooks.'),
   tokenUrl: z.string().optional().describe('Where the partner gets access tokens (OAuth schemes).'),
   clientId: z.string().optional(),
   createdAt: z.date(),
   updatedAt: z.date(),
+  lastMatchedSecretId: z.uuid().nullable().describe('The secret that last proved who sent a request.'),
   secrets: z.array(
     z.object({
       id: z.uuid(),
       kind: z.enum(secretKinds),
-      state: z.enum(['active', 'retired']),
-      notAfter: z.date().nullable(),
+      generation: z.int().describe('Secrets made together share it: they are accepted and end together.'),
+      state: z.enum(['active', 'retired']).describe('Whether it is accepted.'),
+      notAfter: z.date().nullable().describe('When it ends or ended; null: not until it is rotated.'),
       lastMatchedAt: z.date().nullable().describe('When a request last proved to be signed with it.'),
       createdAt: z.date(),
     }),
@@ -98,5 +114,13 @@ export const createdEndpointView = endpointView.extend({
 });
 
 export const endpointPage = z.object({ data: z.array(endpointView), nextCursor: z.string().nullable() });
-export const endpointListQuery = z.strictObject({ ...pageQuery, partner: partnerName.optional() });
+export const endpointListQuery = z.strictObject({
+  ...pageQuery,
+  partner: partnerName.optional(),
+  silent: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .transform((text) => text === 'true')
+    .optional()
+    .describe('Only those whose partner is silent for too long, or only the others.'),
+});
 export const endpointParams = z.strictObject({ id: z.uuid('must be the id of an endpoint') });

@@ -11,7 +11,7 @@ const claimText = z
   .regex(/^[ -~]+$/, 'must be printable ASCII')
   .max(500, 'must be at most 500 characters');
 
-const jwtSettings = z
+export const jwtSettings = z
   .strictObject({
     issuer: claimText.describe('The iss of the tokens, exactly.'),
     audience: claimText.describe('The aud that the tokens have to contain.'),

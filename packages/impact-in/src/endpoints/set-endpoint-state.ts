@@ -1,17 +1,15 @@
-import { recordAudit } from '@impact-hub/audit';
-import { publishChange, type Clock, type Tx } from '@impact-hub/core';
-import { endpointNotFound } from '../problems.ts';
+import type { Clock, Tx } from '@impact-hub/core';
 import type { EndpointMaker } from './create-endpoint.ts';
-import { endpointTopic } from './endpoint-directory.ts';
 import { viewEndpoint } from './endpoint-view.ts';
-import { findEndpoint, updateEndpointState } from './repository.ts';
+import { recordEndpointChange } from './record-endpoint-change.ts';
+import { lockEndpoint, updateEndpoint, type EndpointChange } from './repository.ts';
 import type { EndpointView } from './schema.ts';
 
 type Deps = { clock: Clock; publicUrl: string };
 
 /**
  * Pauses or resumes an endpoint; repeating it changes nothing. A paused endpoint answers authentic requests with 503
- * and `Retry-After`, so that the partner keeps its events and sends them again.
+ * and `Retry-After`, so that the partner keeps its events and sends them again. Nobody waits for one that is paused.
  *
  * @throws ProblemError `impact_in.endpoint_not_found`
  */
@@ -19,21 +17,19 @@ export const setEndpointState = async (
   tx: Tx,
   deps: Deps,
   maker: EndpointMaker,
-  change: { id: string; state: 'active' | 'paused' },
+  target: { id: string; state: 'active' | 'paused' },
 ): Promise<EndpointView> => {
-  const changed = await updateEndpointState(tx, change.id, change.state, deps.clock.now());
-  const found = await findEndpoint(tx, change.id);
-  if (found === undefined) throw endpointNotFound();
-  if (changed) {
-    await recordAudit(tx, {
-      type: change.state === 'paused' ? 'impact_in.endpoint.paused' : 'impact_in.endpoint.resumed',
-      category: 'admin',
-      actor: maker.actor,
-      resource: { type: 'impact_in_endpoint', id: change.id },
-      request: maker.request,
-      changes: { state: change.state },
-    });
-    await publishChange(tx, endpointTopic, change.id);
-  }
-  return viewEndpoint(found, deps.publicUrl);
+  const found = await lockEndpoint(tx, target.id);
+  const { endpoint } = found;
+  if (endpoint.state === target.state) return viewEndpoint(found, deps);
+  const now = deps.clock.now();
+  const change: EndpointChange = { state: target.state, updatedAt: now, silentSince: null };
+  if (endpoint.expectedEverySeconds !== null) change.expectedSince = now;
+  await updateEndpoint(tx, target.id, change);
+  await recordEndpointChange(tx, maker, target.id, {
+    type: target.state === 'paused' ? 'impact_in.endpoint.paused' : 'impact_in.endpoint.resumed',
+    category: 'admin',
+    changes: { state: target.state },
+  });
+  return viewEndpoint({ ...found, endpoint: { ...endpoint, ...change } }, deps);
 };

@@ -102,7 +102,7 @@ const verify = (
     case 'oauth_bearer':
       return verifyBearer({
         profile,
-        keys: endpoint.tokenKeys,
+        keys: secretsAt(endpoint.tokenKeys, nowMs),
         issuer: arrival.issuer,
         audience: tokenAudience(endpoint.id),
         rawHeaders,

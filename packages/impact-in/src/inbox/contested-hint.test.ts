@@ -45,7 +45,12 @@ describe('a hint that several companies claim', () => {
 });
 
 test('candidates take turns by company: proven companies first, then the earliest claim', () => {
-  const claim = (id: string, companyId: string, hasMatched = false) => ({ id, companyId, hasMatched });
+  const claim = (id: string, companyId: string, hasMatched = false) => ({
+    id,
+    companyId,
+    hasMatched,
+    claimedAtMs: 0,
+  });
   const ordered = orderCandidates([
     claim('1', 'late'),
     claim('0', 'early'),

@@ -8,7 +8,8 @@ import type { Verified } from './verify-webhook.ts';
 
 export type BearerRequest = {
   profile: BearerProfile;
-  keys: readonly TokenVerificationKey[];
+  /** With the ids of the stored secrets they are. */
+  keys: readonly (TokenVerificationKey & { id?: string })[];
   issuer: string;
   /** Made by `tokenAudience`. */
   audience: string;
@@ -18,7 +19,7 @@ export type BearerRequest = {
 
 /**
  * A bearer token says who sends, not what: it does not bind the body, and there is no timestamp of the request.
- * Replays are recognised by event id and bytes alone. `secretId` is the client id.
+ * Replays are recognised by event id and bytes alone. `secretId` is the key's `id`, or the client id.
  */
 export type BearerVerified = Verified & { timestampMs: null; clientId: string; tokenId: string; expiresAtMs: number };
 
@@ -73,7 +74,7 @@ export const verifyBearer = async (request: BearerRequest): Promise<BearerVerifi
   // jose compares times with an invalid date as if they were fine.
   if (!Number.isFinite(request.nowMs)) return refuse('token_expired');
   try {
-    const { payload } = await jwtVerify(
+    const { payload, protectedHeader } = await jwtVerify(
       token,
       (header) => {
         const key = request.keys.find((candidate) => candidate.keyId === header.kid);
@@ -90,7 +91,9 @@ export const verifyBearer = async (request: BearerRequest): Promise<BearerVerifi
         currentDate: new Date(request.nowMs),
       },
     );
-    return readClaims(payload, request);
+    const verified = readClaims(payload, request);
+    const secretId = request.keys.find(({ keyId }) => keyId === protectedHeader.kid)?.id;
+    return verified.valid && secretId !== undefined ? { ...verified, secretId } : verified;
   } catch (error) {
     return refuse(reasonOf(error));
   }

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { changeEndpoint } from './change-endpoint.ts';
+import { changeEndpointBody, deleteEndpointBody } from './change-schema.ts';
+import { deleteEndpoint } from './delete-endpoint.ts';
+import { retireSecret } from './retire-secret.ts';
+import { rotateSecret } from './rotate-secret.ts';
+import { retireSecretBody, rotatedEndpointView, rotateSecretBody, secretParams } from './rotation-schema.ts';
+import { canManage, changeOne, defineRoute, loadKey, path } from './route-parts.ts';
+import { endpointParams, endpointView } from './schema.ts';
+import { setEndpointState } from './set-endpoint-state.ts';
+
+const change = defineRoute({
+  method: 'PATCH',
+  path: `${path}/:id`,
+  operationId: 'changeEndpoint',
+  summary: 'Change a receiver without its partner having to know',
+  access: canManage,
+  input: { params: endpointParams, body: changeEndpointBody },
+  output: { 200: endpointView },
+  handler: (call) => {
+    const { id } = call.input.params;
+    return changeOne(
+      call,
+      (tx, maker) => changeEndpoint(tx, call.deps, maker, { id, change: call.input.body }),
+      () => id,
+    );
+  },
+});
+
+const remove = defineRoute({
+  method: 'DELETE',
+  path: `${path}/:id`,
+  operationId: 'deleteEndpoint',
+  summary: 'Delete a receiver: its address answers as one that never was; what it received stays',
+  access: canManage,
+  input: { params: endpointParams, body: deleteEndpointBody },
+  output: { 204: z.void() },
+  handler: async (call) => {
+    const { id } = call.input.params;
+    const target = { id, reason: call.input.body?.reason };
+    await changeOne(
+      call,
+      (tx, maker) => deleteEndpoint(tx, call.deps, maker, target),
+      () => id,
+    );
+  },
+});
+
+const setState = (verb: 'pause' | 'resume', state: 'active' | 'paused', summary: string) =>
+  defineRoute({
+    method: 'POST',
+    path: `${path}/:id/${verb}`,
+    operationId: `${verb}Endpoint`,
+    summary,
+    access: canManage,
+    input: { params: endpointParams },
+    output: { 200: endpointView },
+    handler: (call) => {
+      const { id } = call.input.params;
+      return changeOne(
+        call,
+        (tx, maker) => setEndpointState(tx, call.deps, maker, { id, state }),
+        () => id,
+      );
+    },
+  });
+
+const rotate = defineRoute({
+  method: 'POST',
+  path: `${path}/:id/rotate-secret`,
+  operationId: 'rotateEndpointSecret',
+  summary: 'Give a receiver a new secret beside the old one',
+  description:
+    'The answer is the only place where the new secret ever appears. Both are accepted until `oldSecretEndsAt`; ' +
+    '`lastMatchedAt` of the old one tells when the partner has changed over.',
+  access: canManage,
+  input: { params: endpointParams, body: rotateSecretBody },
+  output: { 200: rotatedEndpointView },
+  handler: async (call) => {
+    await loadKey(call);
+    const { id } = call.input.params;
+    const { endpoint, credentials, oldSecretEndsAt } = await changeOne(
+      call,
+      (tx, maker) => rotateSecret(tx, call.deps, maker, { id, rotation: call.input.body }),
+      () => id,
+    );
+    return { ...endpoint, ...credentials, oldSecretEndsAt };
+  },
+});
+
+const retire = defineRoute({
+  method: 'POST',
+  path: `${path}/:id/secrets/:secretId/retire`,
+  operationId: 'retireEndpointSecret',
+  summary: 'End a secret of a receiver now, with what was made together with it',
+  description: 'Retiring the newest secret takes its rotation back: the one before stays valid without an end.',
+  access: canManage,
+  input: { params: secretParams, body: retireSecretBody },
+  output: { 200: endpointView },
+  handler: (call) => {
+    const { id, secretId } = call.input.params;
+    const target = { id, secretId, reason: call.input.body?.reason };
+    return changeOne(
+      call,
+      (tx, maker) => retireSecret(tx, call.deps, maker, target),
+      () => id,
+    );
+  },
+});
+
+export const manageRoutes = [
+  change,
+  remove,
+  setState('pause', 'paused', 'Pause a receiver: authentic requests get 503 until it is resumed'),
+  setState('resume', 'active', 'Resume a paused receiver'),
+  rotate,
+  retire,
+];
