@@ -1,0 +1,176 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newId } from '@impact-hub/core';
+import { eventOf, sendSigned } from '../test-hub.ts';
+import type { DeliveryStatus } from '../tables.ts';
+import { createStage, type Stage } from './test-outbound.ts';
+import { settleOutbound, type SettlingEvent } from './settle-outbound.ts';
+
+let stage: Stage;
+let companyId: string;
+beforeAll(async () => {
+  stage = await createStage();
+  companyId = await stage.hub.addCompany();
+});
+afterAll(() => stage.close());
+
+const settle = (events: SettlingEvent[], as = companyId) =>
+  stage.hub.db.company(as, (tx) => settleOutbound(tx, events, new Date()));
+
+const webhook = async (endpointCompany: string, correlationId: string, eventType = 'data.failed') => {
+  const endpoint = await stage.hub.addEndpoint(endpointCompany, { partner: 'goodera' });
+  const event = eventOf('goodera', newId(), { correlationId, eventType });
+  const answer = await sendSigned(stage.hub, endpoint, event.body);
+  expect(answer.statusCode).toBe(200);
+  await stage.hub.runJobs();
+  return answer.json<{ receiptId: string }>().receiptId;
+};
+
+describe('a webhook of the partner', () => {
+  test('settles the delivery it reports on by our transaction id, and beats what the API answered', async () => {
+    const connectionId = await stage.connect(companyId, 'goodera');
+    const transactionId = stage.newTransactionId();
+    const id = await stage.send(companyId, connectionId, { transactionId });
+    await stage.sendAll();
+    expect(await stage.detail(companyId, id)).toMatchObject({ status: 'success', correlationId: transactionId });
+    const receiptId = await webhook(companyId, transactionId);
+    expect(await stage.detail(companyId, id)).toMatchObject({
+      status: 'failed',
+      outcome: 'applied',
+      settledBy: receiptId,
+      lastError: 'the partner reported a failure',
+    });
+  });
+
+  test('settles it by the partner’s transaction id', async () => {
+    const connectionId = await stage.connect(companyId, 'goodera');
+    const id = await stage.send(companyId, connectionId);
+    await stage.sendAll();
+    const partnerId = (await stage.detail(companyId, id)).sending?.partnerTransactionId ?? '';
+    await webhook(companyId, partnerId);
+    expect(await stage.detail(companyId, id)).toMatchObject({ status: 'failed' });
+  });
+
+  test('that comes before the answer was noted is not lost, by either id', async () => {
+    const connectionId = await stage.connect(companyId, 'goodera');
+    for (const by of ['ours', 'theirs']) {
+      const id = await stage.send(companyId, connectionId);
+      stage.partner.inject('resetAfterCommit');
+      await stage.hurry();
+      await stage.sendDue();
+      const record = stage.partner.records().find(({ idempotencyKey }) => idempotencyKey === id);
+      await webhook(companyId, by === 'ours' ? id : (record?.id ?? ''));
+      expect(await stage.detail(companyId, id)).toMatchObject({ status: by === 'ours' ? 'failed' : 'retrying' });
+      await stage.sendAll();
+      const found = await stage.detail(companyId, id);
+      expect(found).toMatchObject({ status: 'failed' });
+      // Ours: the partner has it, so nothing is sent any more.
+      expect(found.attempts).toBe(by === 'ours' ? 1 : 2);
+    }
+  });
+
+  test('of another company settles nothing', async () => {
+    const connectionId = await stage.connect(companyId, 'goodera');
+    const id = await stage.send(companyId, connectionId);
+    await stage.sendAll();
+    await webhook(await stage.hub.addCompany(), id);
+    expect(await stage.detail(companyId, id)).toMatchObject({ status: 'success', settledBy: null });
+  });
+
+  test('of another partner settles nothing', async () => {
+    const connectionId = await stage.connect(companyId, 'goodera');
+    const id = await stage.send(companyId, connectionId);
+    const event = {
+      id: newId(),
+      partner: 'benevity',
+      correlationId: id,
+      status: 'failed',
+      occurredAt: new Date(),
+    } as const;
+    expect(await settle([event])).toEqual([]);
+  });
+});
+
+test('in whatever order, groups and repetitions events come, the newest that closes decides, else the newest', async () => {
+  const connectionId = await stage.connect(companyId, 'goodera');
+  const statuses = ['pending', 'retrying', 'success', 'failed'] as const satisfies DeliveryStatus[];
+  const events = fc.array(
+    fc.record({ status: fc.constantFrom(...statuses), second: fc.nat(4), repeated: fc.boolean() }),
+    {
+      minLength: 1,
+      maxLength: 6,
+    },
+  );
+  await fc.assert(
+    fc.asyncProperty(events, fc.infiniteStream(fc.nat(3)), async (drafts, groupSizes) => {
+      const id = await stage.send(companyId, connectionId);
+      const made = drafts.map(({ status, second, repeated }) => ({
+        repeated,
+        event: {
+          id: newId(),
+          partner: 'goodera',
+          correlationId: id,
+          status,
+          occurredAt: new Date(Date.UTC(2026, 0, 1, 0, 0, second)),
+        },
+      }));
+      const queue = made.flatMap(({ event, repeated }) => (repeated ? [event, event] : [event]));
+      for (const size of groupSizes) {
+        if (queue.length === 0) break;
+        await settle(queue.splice(0, size + 1));
+      }
+      const all = made.map(({ event }) => event);
+      const closing = all.filter(({ status }) => status === 'success' || status === 'failed');
+      const [expected] = (closing.length > 0 ? closing : all).toSorted(
+        (a, b) => b.occurredAt.getTime() - a.occurredAt.getTime() || (a.id < b.id ? 1 : -1),
+      );
+      const found = await stage.detail(companyId, id);
+      expect({ status: found.status, settledBy: found.settledBy }).toEqual({
+        status: expected?.status,
+        settledBy: expected?.id,
+      });
+    }),
+    { numRuns: 60 },
+  );
+  expect(
+    await stage.hub.owner`select 1 from impact_in_outbound where connection_id = ${connectionId} and state <> 'done'`,
+  ).toEqual([]);
+});
+
+test('an event and the answer that names its transaction find each other, at the same moment', async () => {
+  const connectionId = await stage.connect(companyId, 'goodera');
+  const { claimCall } = await import('./sending/claim-call.ts');
+  const { recordEnds } = await import('./sending/record-ends.ts');
+  const { outbox, clock, outbound } = stage.deps;
+  for (let round = 0; round < 20; round += 1) {
+    const id = await stage.send(companyId, connectionId);
+    await stage.hurry();
+    const claim = await stage.hub.db.company(companyId, (tx) => claimCall(tx, connectionId));
+    if (claim === undefined) throw new Error('nothing was claimed');
+    const partnerTransactionId = `ptx-${newId()}`;
+    const end = {
+      result: 'success',
+      status: 'success',
+      mayRetry: false,
+      errorClass: null,
+      error: null,
+      httpStatus: 200,
+      partnerTransactionId,
+    } as const;
+    const endpoint = await stage.hub.addEndpoint(companyId, { partner: 'goodera' });
+    const event = eventOf('goodera', newId(), { correlationId: partnerTransactionId, eventType: 'data.failed' });
+    await sendSigned(stage.hub, endpoint, event.body);
+    const record = () =>
+      stage.hub.db.company(companyId, (tx) =>
+        recordEnds(
+          tx,
+          { outbox, clock, random: Math.random, retryDelaysSeconds: outbound.retryDelaysSeconds },
+          claim.connection,
+          claim.deliveries.map((delivery) => ({ ...delivery, end, sealedExchange: null })),
+          null,
+        ),
+      );
+    await Promise.all([record(), stage.hub.runJobs()]);
+    expect(await stage.detail(companyId, id)).toMatchObject({ status: 'failed' });
+  }
+});
