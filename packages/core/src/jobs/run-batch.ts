@@ -21,12 +21,17 @@ const lockRowsSql = `
     where job.id = run.id and job.generation = run.generation and state = 'dispatched' for update skip locked
   ) locked`;
 
+const deleteRowsSql = 'delete from job where id = any($1::uuid[])';
+
+/** Planned for the size of the moment: a plan made for an empty table would be kept for a full one. */
+const planned = { prepare: false };
+
 const listOf = (values: readonly (string | number)[]): string => `{${values.join(',')}}`;
 
 const lockRows = (tx: Tx, dispatches: readonly Dispatch[]): Promise<LockedRow[]> => {
   const ids = listOf(dispatches.map(({ id }) => id));
   const generations = listOf(dispatches.map(({ generation }) => generation));
-  return tx.sql.unsafe<LockedRow[]>(lockRowsSql, [ids, generations], { prepare: false });
+  return tx.sql.unsafe<LockedRow[]>(lockRowsSql, [ids, generations], planned);
 };
 
 type Parsed = { jobs: { jobId: string; payload: never; attempt: number }[]; failures: BatchFailure[] };
@@ -61,7 +66,7 @@ const work = async (tx: Tx, run: BatchRun): Promise<Batched> => {
     ]),
   );
   const done = jobs.filter(({ jobId }) => !failed.has(jobId)).map(({ jobId }) => jobId);
-  if (done.length > 0) await tx.sql`delete from job where id = any(${listOf(done)}::uuid[])`;
+  if (done.length > 0) await tx.sql.unsafe(deleteRowsSql, [listOf(done)], planned);
   const results = new Map<string, JobResult>(run.dispatches.map(({ id }) => [id, { outcome: 'stale' }]));
   for (const id of done) results.set(id, { outcome: 'done', payload: payloads.get(id) });
   return { results, failed, alone };
