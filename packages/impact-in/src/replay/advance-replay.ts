@@ -15,9 +15,11 @@ type Begun = Planned & { state: ItemState; reason: string | null };
 const selectNext = async (tx: Tx, replay: Replay, limit: number): Promise<Planned[]> => {
   const rows = await tx.sql<(ItemDelivery & { itemId: string; id: string | null })[]>`
     select i.delivery_id as "itemId", d.id, d.direction, d.partner, d.status, d.outcome, d.attempts,
-           d.processed_at as "processedAt"
+           d.processed_at as "processedAt", c.state as "connectionState"
     from impact_in_replay_item i
     left join impact_in_delivery d on d.id = i.delivery_id and d.company_id = i.company_id
+    left join impact_in_outbound o on o.delivery_id = d.id
+    left join impact_in_connection c on c.id = o.connection_id
     where i.replay_id = ${replay.id} and (${replay.workedTo}::uuid is null or i.delivery_id > ${replay.workedTo}::uuid)
     order by i.delivery_id limit ${limit}`;
   return rows.map(({ itemId, id, ...rest }) => {
@@ -29,10 +31,11 @@ const selectNext = async (tx: Tx, replay: Replay, limit: number): Promise<Planne
 const begin = async (tx: Tx, deps: StepDeps, replay: Replay, planned: readonly Planned[]): Promise<Begun[]> => {
   const idsOf = (action: ItemPlan['action']): string[] =>
     planned.filter(({ plan }) => plan.action === action).map(({ id }) => id);
-  // Jobs first, see `restartJobs`.
+  // In the order in which everybody takes these locks: jobs, entities, what is being sent.
   await restartProcessing(tx, idsOf('process'));
-  await restartSending(tx, idsOf('send'));
   const applied = await applyAgain(tx, deps, replay.id, idsOf('apply'));
+  const toSend = idsOf('send');
+  if (toSend.length > 0) await restartSending(tx, toSend);
   return planned.map((item): Begun => {
     if (item.plan.action === 'skip') return { ...item, state: 'skipped', reason: item.plan.reason };
     if (item.plan.action !== 'apply') return { ...item, state: 'started', reason: null };

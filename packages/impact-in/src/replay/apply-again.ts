@@ -1,6 +1,7 @@
 import type { Clock, Outbox, Tx } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
 import { deliveryUpdated } from '../deliveries/process-receipt.ts';
+import { settleOutbound, type SettlingEvent } from '../outbound/settle-outbound.ts';
 import type { PartnerEvent } from '../partners/partner.ts';
 import type { DeliveryRow } from '../tables.ts';
 import { readStoredEvents, type StoredEvent } from './read-stored-events.ts';
@@ -86,13 +87,16 @@ export const applyAgain = async (
   await lockEntities(tx, [...meant, ...meantBefore]);
   const before = new Map((await selectApplied(tx, ids)).map((delivery) => [delivery.id, delivery]));
   const touched: Entity[] = [];
+  const rewritten: SettlingEvent[] = [];
   for (const item of read) {
     const delivery = before.get(item.id);
     if (delivery === undefined || !('event' in item) || isSame(delivery, item.event)) continue;
     await rewrite(tx, item.id, item.event, now);
+    rewritten.push({ ...item.event, id: item.id, partner: delivery.partner });
     touched.push(...entityOf(delivery), ...entityOf({ ...item.event, partner: delivery.partner }));
   }
   const changed = await resettleEntities(tx, touched, now);
+  changed.push(...(await settleOutbound(tx, rewritten, now)));
   await recordAttempts(tx, replayId, read, now);
   const updated = [...new Set([...ids, ...changed])].map((deliveryId) => ({ deliveryId }));
   await deps.outbox.publishAll(tx, deliveryUpdated, updated);

@@ -1,10 +1,14 @@
+import type { ConnectionRow } from '../outbound/tables.ts';
 import type { DeliveryRow } from '../tables.ts';
 
 /** What a step has to know of a delivery; undefined when it is no longer stored. */
 export type ItemDelivery = Pick<
   DeliveryRow,
   'id' | 'direction' | 'partner' | 'status' | 'outcome' | 'attempts' | 'processedAt'
->;
+> & {
+  /** Of the connection that an outbound delivery goes out by. */
+  connectionState: ConnectionRow['state'] | null;
+};
 
 /**
  * process: its job is started again; apply: its stored bytes are read and applied again; send: it goes to the partner
@@ -12,10 +16,17 @@ export type ItemDelivery = Pick<
  */
 export type ItemPlan = { action: 'process' | 'apply' | 'send' } | { action: 'skip'; reason: string };
 
-const planOutbound = ({ status, outcome }: ItemDelivery, includeSucceeded: boolean): ItemPlan => {
-  if (status === 'failed' || outcome === 'waiting' || outcome === 'dead' || includeSucceeded) return { action: 'send' };
-  if (status === 'success') return { action: 'skip', reason: 'it was sent successfully' };
-  return { action: 'skip', reason: 'the partner has accepted it and has yet to report on it' };
+const planOutbound = (delivery: ItemDelivery, includeSucceeded: boolean): ItemPlan => {
+  const { status, outcome, connectionState } = delivery;
+  const isOpen = status === 'failed' || outcome === 'waiting' || outcome === 'dead';
+  if (!isOpen && !includeSucceeded)
+    return {
+      action: 'skip',
+      reason:
+        status === 'success' ? 'it was sent successfully' : 'the partner has accepted it and has yet to report on it',
+    };
+  if (connectionState === 'active') return { action: 'send' };
+  return { action: 'skip', reason: `its connection is ${connectionState ?? 'deleted'}` };
 };
 
 /** Decides what a replay does with a delivery, from how it stands when its turn comes. */

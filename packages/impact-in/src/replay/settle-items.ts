@@ -9,15 +9,22 @@ type Row = Pick<DeliveryRow, 'direction' | 'status' | 'outcome' | 'processedAt' 
   wasAttempted: boolean;
 };
 
+/** A call that is under way counts as an attempt of an outbound delivery already, so there its end is waited for. */
 const selectAttempted = (tx: Tx, replayId: string, silentSince: Date): Promise<Row[]> => tx.sql<Row[]>`
-  select i.delivery_id as id, d.id is not null as "isStored", d.direction, d.status, d.outcome,
-         d.processed_at as "processedAt", d.last_error as "lastError",
-         coalesce(d.attempts > i.attempts_before, false) as "wasAttempted"
-  from impact_in_replay_item i
-  left join impact_in_delivery d on d.id = i.delivery_id and d.company_id = i.company_id
-  where i.replay_id = ${replayId} and i.state = 'started'
-    and (d.id is null or d.attempts > i.attempts_before or i.started_at < ${silentSince})
-  order by i.delivery_id limit ${replayLimits.inFlight}`;
+  select * from (
+    select i.delivery_id as id, d.id is not null as "isStored", d.direction, d.status, d.outcome,
+           d.processed_at as "processedAt", d.last_error as "lastError", i.started_at as "startedAt",
+           coalesce(case d.direction
+             when 'inbound' then d.attempts > i.attempts_before
+             else a.result <> 'started' or d.outcome in ('applied', 'dead')
+           end, false) as "wasAttempted"
+    from impact_in_replay_item i
+    left join impact_in_delivery d on d.id = i.delivery_id and d.company_id = i.company_id
+    left join impact_in_outbound_attempt a on a.delivery_id = i.delivery_id and a.number = i.attempts_before + 1
+    where i.replay_id = ${replayId} and i.state = 'started'
+  ) item
+  where not "isStored" or "wasAttempted" or "startedAt" < ${silentSince}
+  order by id limit ${replayLimits.inFlight}`;
 
 /**
  * Writes down how the deliveries ended whose jobs a replay had started, and which attempt of theirs was its own. The
