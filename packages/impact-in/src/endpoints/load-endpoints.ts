@@ -1,6 +1,6 @@
 import { compileIpRanges, type Clock, type Sql } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
-import { readPinnedKeys } from '../verification/pinned-keys.ts';
+import { readPinnedKeys, type PinnedKey } from '../verification/pinned-keys.ts';
 import type { PartnerName, Profile } from '../verification/profile.ts';
 import { secretKey } from '../verification/secret-key.ts';
 import { readTokenKey, type TokenSigningKey } from '../verification/token-key.ts';
@@ -73,16 +73,42 @@ const profileFor = (row: EndpointRow): Profile | null => {
   return profile.family === 'hmac' ? { ...profile, toleranceSeconds: row.tolerance_seconds } : profile;
 };
 
-const trustOf = async ({ jwt }: EndpointSettings): Promise<EndpointTrust | null> => {
+type PinKeys = (endpointId: string, jwks: unknown) => Promise<readonly PinnedKey[]>;
+
+/** Making keys of their text costs more than all the rest of a load; it is done once. */
+const createKeyPins = (): { pin: PinKeys; keep(endpointIds: ReadonlySet<string>): void } => {
+  const pinned = new Map<string, { text: string; keys: readonly PinnedKey[] }>();
+  return {
+    pin: async (endpointId, jwks) => {
+      const text = JSON.stringify(jwks);
+      const known = pinned.get(endpointId);
+      if (known?.text === text) return known.keys;
+      const keys = await readPinnedKeys(jwks);
+      pinned.set(endpointId, { text, keys });
+      return keys;
+    },
+    keep: (endpointIds) => {
+      for (const id of pinned.keys()) if (!endpointIds.has(id)) pinned.delete(id);
+    },
+  };
+};
+
+/** Null when the endpoint has none, or a damaged one: then it believes nobody. */
+const trustOf = async ({ id, settings: { jwt } }: EndpointRow, pin: PinKeys): Promise<EndpointTrust | null> => {
   if (jwt === undefined) return null;
   const { issuer, audience, jwksUrl, jwks } = jwt;
-  const trust = { issuer, audience, thumbprints: jwt.thumbprints === undefined ? null : new Set(jwt.thumbprints) };
-  return jwksUrl === undefined ? { ...trust, keys: await readPinnedKeys(jwks) } : { ...trust, jwksUrl };
+  try {
+    const trust = { issuer, audience, thumbprints: jwt.thumbprints === undefined ? null : new Set(jwt.thumbprints) };
+    return jwksUrl === undefined ? { ...trust, keys: await pin(id, jwks) } : { ...trust, jwksUrl };
+  } catch {
+    return null;
+  }
 };
 
 /** @param deps.sql a pool of the system role */
 export const createEndpointLoader = (deps: Deps): EndpointLoader => {
   const opened = new Map<string, OpenSecret>();
+  const keyPins = createKeyPins();
 
   const decrypt = async (row: EndpointRow, secret: SecretRow, profile: Profile): Promise<OpenSecret | null> => {
     const notAfterMs = secret.notAfter === null ? Infinity : new Date(secret.notAfter).getTime();
@@ -152,7 +178,7 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
       tokenKeys,
       accessSecrets,
       username: row.settings.username ?? row.id,
-      trust: await trustOf(row.settings),
+      trust: await trustOf(row, keyPins.pin),
       sealer: await deps.crypto.openSealer({ companyId: row.company_id, purpose: receiptPurpose }),
     };
   };
@@ -167,6 +193,7 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
           rows.flatMap((row) => (JSON.parse(row.secrets) as SecretRow[]).map((secret) => secret.id)),
         );
         for (const id of opened.keys()) if (!current.has(id)) opened.delete(id);
+        keyPins.keep(new Set(rows.map((row) => row.id)));
       }
       return endpoints;
     },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { SecretRow } from '../tables.ts';
 import { newClientSecret } from '../verification/client-credentials.ts';
-import { hmacProfileOf } from '../verification/custom-profile.ts';
+import { customProfileSchema, hmacProfileOf } from '../verification/custom-profile.ts';
 import { customScheme, profileOf, type HmacProfile, type Profile } from '../verification/profile.ts';
 import { newWebhookSecret } from '../verification/secret-key.ts';
 import { newTokenKey } from '../verification/token-key.ts';
@@ -24,10 +24,11 @@ const newToken = (prefix: string): string => `${prefix}_${randomBytes(32).toStri
 const newHmacSecret = ({ keyEncoding }: HmacProfile): string =>
   keyEncoding === 'hex' || keyEncoding === 'base64' ? randomBytes(32).toString(keyEncoding) : newWebhookSecret();
 
-/** The profile of an endpoint without its own tolerance; null for a scheme that nobody knows. */
+/** The profile of an endpoint without its own tolerance; null for a scheme that nobody knows, or a damaged profile. */
 export const profileOfEndpoint = (endpoint: { scheme: string; settings: EndpointSettings }): Profile | null => {
   if (endpoint.scheme !== customScheme) return profileOf(endpoint.scheme);
-  return endpoint.settings.profile === undefined ? null : hmacProfileOf(endpoint.settings.profile);
+  const parsed = customProfileSchema.safeParse(endpoint.settings.profile);
+  return parsed.success ? hmacProfileOf(parsed.data) : null;
 };
 
 type Owner = { id: string; scheme: string; settings: EndpointSettings };

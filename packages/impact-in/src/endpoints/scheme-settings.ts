@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { coreProblems, isPublicAddress } from '@impact-hub/core';
+import { apiKeyInText, coreProblems, holdsApiKey, isPublicAddress } from '@impact-hub/core';
 import { z } from 'zod';
 import { customProfileSchema, hmacProfileOf, type CustomProfile } from '../verification/custom-profile.ts';
 import { jwkFault, publicJwk } from '../verification/pinned-keys.ts';
@@ -9,7 +9,8 @@ import { secretKey } from '../verification/secret-key.ts';
 const claimText = z
   .string()
   .regex(/^[ -~]+$/, 'must be printable ASCII')
-  .max(500, 'must be at most 500 characters');
+  .max(500, 'must be at most 500 characters')
+  .refine((text) => !holdsApiKey(text), apiKeyInText);
 
 export const jwtSettings = z
   .strictObject({
@@ -19,6 +20,7 @@ export const jwtSettings = z
       .string()
       .max(2_000)
       .refine((text) => URL.canParse(text), 'must be a URL')
+      .refine((text) => !holdsApiKey(text), apiKeyInText)
       .optional()
       .describe('Where the issuer publishes its keys; https only, at a public address.'),
     jwks: z
@@ -59,6 +61,7 @@ export const schemeFields = {
   username: z
     .string()
     .regex(/^[^\p{Cc}\p{Cs}:]{1,100}$/u, 'must be 1 to 100 characters without a colon or control characters')
+    .refine((text) => !holdsApiKey(text), apiKeyInText)
     .transform((text) => text.normalize('NFC'))
     .optional()
     .describe("For HTTP Basic; default is the endpoint's id."),
@@ -67,7 +70,12 @@ const schemeFieldsSchema = z.object(schemeFields);
 type SchemeFields = z.output<typeof schemeFieldsSchema>;
 
 /** What of them is stored with the endpoint: nothing secret. */
-export type EndpointSettings = { profile?: CustomProfile; jwt?: JwtSettings; username?: string };
+export type EndpointSettings = {
+  /** Without its tolerance, which every endpoint has in a column of its own. */
+  profile?: Omit<CustomProfile, 'toleranceSeconds'>;
+  jwt?: JwtSettings;
+  username?: string;
+};
 
 type FieldFault = { pointer: string; detail: string };
 
@@ -120,6 +128,8 @@ function* faultsOf(chosen: Chosen, allowPrivateAddresses: boolean): Generator<Fi
   if (urlFault !== null) yield { pointer: '/body/jwt/jwksUrl', detail: urlFault };
 }
 
+const withoutTolerance = ({ toleranceSeconds: _, ...profile }: CustomProfile) => profile;
+
 const withPublicKeysOnly = (jwt: JwtSettings): JwtSettings =>
   jwt.jwks === undefined ? jwt : { ...jwt, jwks: { keys: jwt.jwks.keys.map(publicJwk) } };
 
@@ -139,7 +149,7 @@ export const readSchemeSettings = (
   const used = profileFor(chosen);
   return {
     settings: {
-      ...(profile === undefined ? {} : { profile }),
+      ...(profile === undefined ? {} : { profile: withoutTolerance(profile) }),
       ...(jwt === undefined ? {} : { jwt: withPublicKeysOnly(jwt) }),
       ...(username === undefined ? {} : { username }),
     },

@@ -143,11 +143,23 @@ describe('an endpoint that everybody may write to', () => {
     expect((await send(hub, request)).statusCode).toBe(401);
   });
 
-  test('with a profile that was damaged takes nothing', async () => {
-    const endpoint = await hub.addEndpoint(companyId, inputOf['custom-hmac']);
-    const request = await requestFor(hub, endpoint, 'damaged');
-    await hub.owner`update impact_in_endpoint set settings = '{}' where id = ${endpoint.id}`;
-    await hub.impactIn.deps.endpoints.reload(endpoint.id);
+  test.each<[SchemeName, object]>([
+    ['custom-hmac', {}],
+    ['custom-hmac', { profile: { signatureHeader: 7 } }],
+    ['workday-jwt', {}],
+    ['workday-jwt', { jwt: {} }],
+    ['workday-jwt', { jwt: { issuer: 'i', audience: 'a', jwks: 7 } }],
+    ['workday-jwt', { jwt: { issuer: 'i', audience: 'a', jwksUrl: 'nonsense' } }],
+  ])('with damaged settings takes nothing, and others go on: %s %j', async (scheme, settings) => {
+    const endpoint = await hub.addEndpoint(companyId, inputOf[scheme]);
+    const request = await requestFor(hub, endpoint, `damaged ${JSON.stringify(settings)}`);
+    await hub.owner`update impact_in_endpoint set settings = ${JSON.stringify(settings)}::jsonb where id = ${endpoint.id}`;
+    await hub.impactIn.deps.endpoints.reload();
     expect((await send(hub, request)).statusCode).toBe(401);
+    const other = endpoints['benevity-hmac'];
+    const healthy = await requestFor(hub, other, `beside ${scheme} ${JSON.stringify(settings)}`);
+    expect((await send(hub, healthy)).statusCode).toBe(200);
+    await hub.owner`delete from impact_in_endpoint_secret where endpoint_id = ${endpoint.id}`;
+    await hub.owner`delete from impact_in_endpoint where id = ${endpoint.id}`;
   });
 });

@@ -27,8 +27,8 @@ const openCache = () => {
       return { keys };
     },
   });
-  const idsOf = async (keyId: string): Promise<string[] | 'unavailable'> => {
-    const found = await cache.find(url, keyId);
+  const idsOf = async (keyId: string, at = url): Promise<string[] | 'unavailable'> => {
+    const found = await cache.find(at, keyId);
     return found === 'unavailable' ? found : found.map((key) => key.keyId);
   };
   return { world, idsOf };
@@ -107,7 +107,18 @@ describe('while the address does not answer', () => {
     await settle();
     release();
     const answers = await Promise.all(asked);
-    expect(answers.filter((answer) => answer === 'unavailable')).toHaveLength(100);
+    expect(answers.filter((answer) => answer === 'unavailable')).toHaveLength(200);
     expect(world.fetches).toBe(1);
+  });
+
+  it('all of them together keep only so many requests waiting', async () => {
+    const { world, idsOf } = openCache();
+    let release: () => void = () => undefined;
+    world.hold = new Promise((resolve) => (release = resolve));
+    const asked = Array.from({ length: 1_000 }, (_, index) => idsOf('one', `${url}/${index % 20}`));
+    await settle();
+    release();
+    const answers = await Promise.all(asked);
+    expect(answers.filter((answer) => answer !== 'unavailable')).toHaveLength(400);
   });
 });

@@ -43,8 +43,8 @@ type Entry = {
 
 /** About 30 KB each with large sets. The one used longest ago is forgotten first. */
 const maxAddresses = 1_000;
-/** Requests that wait for one address; each holds its body. */
-const maxWaiting = 200;
+/** Requests that wait, each with its body: for one address, and for all, which companies may have chosen to be slow. */
+const [maxWaiting, maxWaitingInAll] = [100, 400];
 
 /**
  * The key sets of all endpoints' addresses. Fetches of one address never overlap and keep a distance, whatever key ids
@@ -53,6 +53,7 @@ const maxWaiting = 200;
 export const createJwksCache = (options: Options): JwksCache => {
   const times = { ...jwksTimes, ...options.times };
   const entries = new Map<string, Entry>();
+  let waitingInAll = 0;
 
   const entryOf = (url: string): Entry => {
     const known = entries.get(url);
@@ -103,10 +104,12 @@ export const createJwksCache = (options: Options): JwksCache => {
       const atOnce = keysOf(entry, keyId);
       if (atOnce.length === 0 || ageMs >= times.renewAfterMs) renew(url, entry);
       if (atOnce.length > 0 && ageMs < times.waitAfterMs) return atOnce;
-      if (entry.running !== undefined && entry.waiting < maxWaiting) {
+      if (entry.running !== undefined && entry.waiting < maxWaiting && waitingInAll < maxWaitingInAll) {
         entry.waiting += 1;
+        waitingInAll += 1;
         await entry.running;
         entry.waiting -= 1;
+        waitingInAll -= 1;
       }
       const keys = keysOf(entry, keyId);
       if (keys.length > 0 && ageOf(entry) >= times.waitAfterMs) options.onStaleUse();
