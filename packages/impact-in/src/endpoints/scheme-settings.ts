@@ -128,7 +128,10 @@ function* faultsOf(chosen: Chosen, allowPrivateAddresses: boolean): Generator<Fi
   if (urlFault !== null) yield { pointer: '/body/jwt/jwksUrl', detail: urlFault };
 }
 
-const withoutTolerance = ({ toleranceSeconds: _, ...profile }: CustomProfile) => profile;
+const withoutTolerance = (profile: CustomProfile): Omit<CustomProfile, 'toleranceSeconds'> => {
+  const { toleranceSeconds: _, ...others } = profile;
+  return others;
+};
 
 const withPublicKeysOnly = (jwt: JwtSettings): JwtSettings =>
   jwt.jwks === undefined ? jwt : { ...jwt, jwks: { keys: jwt.jwks.keys.map(publicJwk) } };
