@@ -33,6 +33,12 @@ test('secrets inside error messages and stacks are removed by shape', () => {
   expect(text).toContain('teei_live_Ab3dEf6hIj9k…');
 });
 
+test.each(['hubcs', 'hubpw', 'hubut', 'hubht'])('secrets that the hub made are removed: %s', (prefix) => {
+  const text = logged({ err: new Error(`no answer from https://hub.test/?token=${prefix}_${'Ab3-_'.repeat(8)}`) });
+  expect(text).not.toContain('Ab3-');
+  expect(text).toContain(`${prefix}_…`);
+});
+
 test('what drivers hang on errors (query, parameters) is not logged', () => {
   const error = Object.assign(new Error('duplicate key'), {
     query: 'insert …',

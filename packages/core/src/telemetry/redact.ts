@@ -66,11 +66,12 @@ const redactItems = (items: readonly unknown[], depth: number): readonly unknown
  */
 const apiKey = /teei_(live|test)_([0-9A-Za-z]{12})[0-9A-Za-z]{16,}/;
 
-/** An API key, a connection URL's password, a webhook secret. None takes longer than in proportion to the text. */
+/** An API key, a connection URL's password, a webhook secret, passwords and tokens the hub made. None takes longer than in proportion to the text. */
 const secretPatterns: readonly [RegExp, string][] = [
   [new RegExp(apiKey, 'g'), 'teei_$1_$2…'],
   [/(:\/\/[^:/\s]*):[^@/\s]+@/g, '$1:…@'],
   [/whsec_[0-9A-Za-z+/=_-]{16,}/g, 'whsec_…'],
+  [/hub(cs|pw|ut|ht)_[0-9A-Za-z_-]{16,}/g, 'hub$1_…'],
 ];
 
 /** Replaces what looks like a secret inside free text. */
