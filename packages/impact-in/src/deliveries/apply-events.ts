@@ -1,7 +1,7 @@
 import type { Tx } from '@impact-hub/core';
 import type { PartnerEvent } from '../partners/partner.ts';
 import type { ReceiptRecord } from '../tables.ts';
-import { settleEntity, type Placed, type Settled, type Written } from './settle-entity.ts';
+import { isOpen, settleEntity, type Placed, type Settled, type Written } from './settle-entity.ts';
 
 export type ReceivedEvent = {
   receipt: Pick<ReceiptRecord, 'id' | 'companyId' | 'partner' | 'endpointId' | 'eventId' | 'receivedAt'>;
@@ -35,23 +35,28 @@ const lockEntities = async (tx: Tx, entities: Iterable<string>): Promise<void> =
       ) as keys`;
 };
 
-const sameEntity = `d.company_id = $1 and d.correlation_id = e.ci and d.partner = e.pa and d.entity_key = e.ek
-  and d.direction = 'inbound' and d.processed_at is not null`;
-const columns = `d.id, d.status, (extract(epoch from d.occurred_at) * 1000)::float8 as at`;
-
-/** LATERAL with OFFSET 0: one step into an index for each row of the input, however few rows the planner believes in. */
+/**
+ * What was processed before, and of each entity the newest delivery and the open ones. LATERAL with OFFSET 0: one step into
+ * the index of ids, or of correlations, for each row of the input, however few rows, and whatever other index, the planner
+ * believes in.
+ */
 const readKnownSql = `
-  with entity as (select * from jsonb_to_recordset($3::text::jsonb) as e(n int4, pa text, ci text, ek text))
-  select null::int4 as n, d.*, 'processed' as kind from unnest($2::uuid[]) as event cross join lateral (
-    select ${columns} from impact_in_delivery d where d.id = event and d.processed_at is not null offset 0) d
+  with entity as (select * from jsonb_to_recordset($3::text::jsonb) as e(n int4, pa text, ci text, ek text)),
+  placed as (
+    select e.n, d.*, row_number() over (partition by e.n order by d.occurred_at desc, d.id desc) = 1 as is_newest
+    from entity e cross join lateral (
+      select id, status, occurred_at, partner, entity_key, direction, processed_at from impact_in_delivery
+      where company_id = $1 and correlation_id = e.ci offset 0) d
+    where d.partner = e.pa and d.entity_key = e.ek and d.direction = 'inbound' and d.processed_at is not null
+  )
+  select null::int4 as n, d.id, d.status, 0::float8 as at, false as "isNewest"
+  from unnest($2::uuid[]) as event cross join lateral (
+    select id, status from impact_in_delivery where id = event and processed_at is not null offset 0) d
   union all
-  select e.n, d.*, 'newest' from entity e cross join lateral (
-    select ${columns} from impact_in_delivery d where ${sameEntity} order by d.occurred_at desc, d.id desc limit 1) d
-  union all
-  select e.n, d.*, 'open' from entity e cross join lateral (
-    select ${columns} from impact_in_delivery d where ${sameEntity} and d.status in ('pending', 'retrying') offset 0) d`;
+  select n, id, status, (extract(epoch from occurred_at) * 1000)::float8, is_newest
+  from placed where is_newest or status in ('pending', 'retrying')`;
 
-type KnownRow = Pick<Placed, 'id' | 'status'> & { n: number | null; at: number; kind: 'processed' | 'newest' | 'open' };
+type KnownRow = Pick<Placed, 'id' | 'status'> & { n: number | null; at: number; isNewest: boolean };
 type Known = { processed: Set<string>; newest: Map<number, Placed>; open: Map<number, Placed[]> };
 
 /** Entities as they are processed together; their numbers stand for them in the statement. */
@@ -69,11 +74,14 @@ const readKnown = async (
   const ids = `{${received.map(({ receipt }) => receipt.id).join(',')}}`;
   const rows = await tx.sql.unsafe<KnownRow[]>(readKnownSql, [tx.companyId, ids, JSON.stringify(input)], planned);
   const known: Known = { processed: new Set(), newest: new Map(), open: new Map() };
-  for (const { n, id, status, at, kind } of rows) {
+  for (const { n, id, status, at, isNewest } of rows) {
     const placed = { id, status, occurredAtMs: at };
-    if (kind === 'processed' || n === null) known.processed.add(id);
-    else if (kind === 'newest') known.newest.set(n, placed);
-    else if (known.open.get(n)?.push(placed) === undefined) known.open.set(n, [placed]);
+    if (n === null) {
+      known.processed.add(id);
+      continue;
+    }
+    if (isNewest) known.newest.set(n, placed);
+    if (isOpen(status) && known.open.get(n)?.push(placed) === undefined) known.open.set(n, [placed]);
   }
   return known;
 };

@@ -6,7 +6,8 @@ export type Placed = { id: string; status: DeliveryStatus; occurredAtMs: number 
 export type Written = Placed & { superseded: boolean; settledBy: string | null };
 export type Settled = { id: string; status: DeliveryStatus; settledBy: string };
 
-const isOpen = (status: DeliveryStatus): boolean => status === 'pending' || status === 'retrying';
+/** Whether later events of the entity settle it. */
+export const isOpen = (status: DeliveryStatus): boolean => status === 'pending' || status === 'retrying';
 
 const isBefore = (a: Placed, b: Placed): boolean =>
   a.occurredAtMs === b.occurredAtMs ? a.id < b.id : a.occurredAtMs < b.occurredAtMs;

@@ -37,13 +37,13 @@ export const faultyDatabase = (db: Database, owner: Sql, faults: readonly Fault[
   const watched = (sql: Tx['sql'], pid: number): Tx['sql'] => {
     const watch = (query: object): unknown => {
       const send = (query as Promise<unknown>).then.bind(query);
-      return Object.defineProperty(query, 'then', {
-        value: (resolve: () => void, reject: () => void) =>
-          step(pid, () => new Promise((done, fail) => void send(done, fail))).then(resolve, reject),
-      });
+      const whenAwaited = (resolve: () => void, reject: () => void) =>
+        step(pid, () => new Promise((done, fail) => void send(done, fail))).then(resolve, reject);
+      Reflect.set(query, 'then', whenAwaited);
+      return query;
     };
     return new Proxy(sql, {
-      apply: (target, self, args) => watch(Reflect.apply(target as never, self, args) as object),
+      apply: (target, self, args) => watch(Reflect.apply<unknown, unknown[], object>(target as never, self, args)),
       get: (target, name) =>
         name === 'unsafe'
           ? (...args: Parameters<typeof target.unsafe>) => watch(target.unsafe(...args))
