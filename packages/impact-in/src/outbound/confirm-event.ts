@@ -7,7 +7,7 @@ import { openConnection, type OpenConnection } from './connections/open-connecti
 import type { SendingDeps } from './outbound-deps.ts';
 import { partnerApiNames, partnerApis } from './partner-apis.ts';
 import { TokenRefused } from './sending/access-tokens.ts';
-import { breakerNameOf } from './sending/breaker-name.ts';
+import { breakerNameOf, partnerBreaker } from './sending/breaker-name.ts';
 import { buildReading } from './sending/build-request.ts';
 import { callAuthenticated, explanations } from './sending/call-partner.ts';
 import type { HttpAnswer } from './sending/http-client.ts';
@@ -48,7 +48,7 @@ const ask = async (deps: Deps, row: ConnectionRow, event: PartnerEvent): Promise
   const { outbound, clock } = deps;
   const path = connection.api.recordPath ?? '';
   const { answer, error } = await outbound.breakers
-    .get(breakerNameOf(row))
+    .get(breakerNameOf(row), partnerBreaker)
     .run(
       () =>
         callAuthenticated({ ...outbound, clock }, connection, (token) =>

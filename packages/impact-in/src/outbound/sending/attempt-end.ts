@@ -10,7 +10,7 @@ export const attemptErrorClasses = [
   'batch_refused',
   'redirected',
   'unreadable_answer',
-  'circuit_open',
+  'lost',
   'internal',
 ] as const;
 export type AttemptErrorClass = (typeof attemptErrorClasses)[number];

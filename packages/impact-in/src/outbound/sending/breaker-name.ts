@@ -1,5 +1,11 @@
 import type { ConnectionRow } from '../tables.ts';
 
-/** Circuits are of services: all connections to one API and host share them. */
+/**
+ * Circuits are of services: all connections to one API and address share them. With the path, so that an address that
+ * only looks like the partner's opens no circuit but its own.
+ */
 export const breakerNameOf = ({ api, baseUrl }: Pick<ConnectionRow, 'api' | 'baseUrl'>): string =>
-  `partner:${api}:${new URL(baseUrl).host}`;
+  `partner:${api}:${baseUrl.replace(/^https?:\/\//, '')}`.slice(0, 200);
+
+/** A single company's failures open no circuit that others keep busy with successes. */
+export const partnerBreaker = { minFailureShare: 0.5 } as const;

@@ -91,6 +91,6 @@ test('whatever partners, networks and processes do, every delivery has one effec
         }
       }
     }),
-    { numRuns: 30, endOnFailure: true },
+    { numRuns: 20, endOnFailure: true },
   );
 }, 120_000);

@@ -18,11 +18,15 @@ const keptRequestHeaders = /^(?:accept|content-type|user-agent|soapaction|x-api-
 const keptResponseHeaders =
   /^(?:content-type|date|retry-after|(?:x-)?request-id|x-correlation-id|x-ratelimit-[a-z]+|location)$/i;
 
-const keep = (headers: Readonly<Record<string, string>>, kept: RegExp): Record<string, string> =>
+const keep = (
+  headers: Readonly<Record<string, string>>,
+  kept: RegExp,
+  redact: (text: string) => string,
+): Record<string, string> =>
   Object.fromEntries(
     Object.entries(headers)
       .filter(([name]) => kept.test(name))
-      .map(([name, value]) => [name.toLowerCase(), value.slice(0, 500)]),
+      .map(([name, value]) => [name.toLowerCase(), redact(value).slice(0, 500)]),
   );
 
 const cut = (text: string): string =>
@@ -89,7 +93,7 @@ export const redactExchange = (
     request: {
       method: call.method,
       url: call.url,
-      headers: keep(call.headers, keptRequestHeaders),
+      headers: keep(call.headers, keptRequestHeaders, redact),
       body: cut(redact(bodyOf(masked, [maskEvent(event)]))),
     },
     response:
@@ -97,7 +101,7 @@ export const redactExchange = (
         ? null
         : {
             status: answer.status,
-            headers: keep(answer.headers, keptResponseHeaders),
+            headers: keep(answer.headers, keptResponseHeaders, redact),
             body: cut(
               redact(own === null ? answer.body.slice(0, 4 * maxBodyCharacters) : JSON.stringify(maskFields(own))),
             ),

@@ -1,10 +1,10 @@
 import { BreakerOpenError, inSpan, type Permit } from '@impact-hub/core';
-import { openConnection, type OpenConnection } from '../connections/open-connection.ts';
+import { openConnection } from '../connections/open-connection.ts';
 import type { OutboundEvent } from '../impact-event.ts';
 import type { SendingDeps } from '../outbound-deps.ts';
 import type { ConnectionRow } from '../tables.ts';
-import { failed } from './attempt-end.ts';
-import { breakerNameOf } from './breaker-name.ts';
+import { failed, type AttemptEnd } from './attempt-end.ts';
+import { breakerNameOf, partnerBreaker } from './breaker-name.ts';
 import { callPartner, type CallResult } from './call-partner.ts';
 import { claimCall, type Claim } from './claim-call.ts';
 import { exchangeContext, openEvent, outboundPurpose } from './outbound-event.ts';
@@ -25,15 +25,12 @@ const minPauseMs = 500;
 const noteOf = (result: CallResult): string =>
   [...result.ends.values()].find(({ end }) => end.errorClass !== null)?.end.errorClass ?? 'answered';
 
-/** What could not even be opened fails like a call, so that it ends some time. */
-const unopened = ({ deliveries }: Claim): CallResult => {
-  const end = failed('internal', { error: 'what was kept for the call could not be opened' });
-  return {
-    ends: new Map(deliveries.map(({ deliveryId }) => [deliveryId, { end, exchange: null }])),
-    health: 'cancel',
-    pauseMs: null,
-  };
-};
+/** The same for all; so that it ends some time, even what is the hub's own fault fails like a call. */
+const allFailed = ({ deliveries }: Claim, end: AttemptEnd): CallResult => ({
+  ends: new Map(deliveries.map(({ deliveryId }) => [deliveryId, { end, exchange: null }])),
+  health: 'cancel',
+  pauseMs: null,
+});
 
 const open = async (deps: SendingDeps, { connection, deliveries }: Claim) => {
   const opened = await openConnection(deps.crypto, connection);
@@ -44,22 +41,51 @@ const open = async (deps: SendingDeps, { connection, deliveries }: Claim) => {
 };
 
 const call = async (deps: SendingDeps, claim: Claim, signal: AbortSignal): Promise<CallResult> => {
-  let opened: { connection: OpenConnection; events: OutboundEvent[] };
+  const { metrics, onError } = deps.outbound;
+  const { api } = claim.connection;
+  let opened: Awaited<ReturnType<typeof open>>;
   try {
     opened = await open(deps, claim);
   } catch (error) {
-    deps.outbound.onError('impact_in.outbound_unopened')(error);
-    return unopened(claim);
+    onError('impact_in.outbound_unopened')(error);
+    return allFailed(claim, failed('internal', { error: 'what was kept for the call could not be opened' }));
   }
-  const { metrics } = deps.outbound;
-  const { api } = claim.connection;
   const startedAtMs = performance.now();
-  const result = await inSpan(`partner ${api}`, { 'hub.deliveries': claim.deliveries.length }, undefined, () =>
-    callPartner({ ...deps.outbound, clock: deps.clock }, opened.connection, opened.events, signal),
-  );
-  metrics.called(api, noteOf(result), performance.now() - startedAtMs);
-  if (result.pauseMs !== null && result.pauseMs > 0) metrics.waited(api, 'partner');
-  return result;
+  try {
+    const result = await inSpan(`partner ${api}`, { 'hub.deliveries': claim.deliveries.length }, undefined, () =>
+      callPartner({ ...deps.outbound, clock: deps.clock }, opened.connection, opened.events, signal),
+    );
+    metrics.called(api, noteOf(result), performance.now() - startedAtMs);
+    if (result.pauseMs !== null && result.pauseMs > 0) metrics.waited(api, 'partner');
+    return result;
+  } catch (error) {
+    onError('impact_in.outbound_call_failed')(error);
+    metrics.called(api, 'internal', performance.now() - startedAtMs);
+    return allFailed(
+      claim,
+      failed('internal', { result: 'unknown', error: 'the call could not be made or understood' }),
+    );
+  }
+};
+
+/** More attempts than any schedule has: they never came to an end, and their next one may end a process again. */
+const maxTries = 20;
+const givenUp = failed('lost', {
+  result: 'unknown',
+  mayRetry: false,
+  error: `none of ${maxTries} attempts came to an end; the partner may have received it`,
+});
+
+/** Calls for all but those that were claimed too often. */
+const attempt = async (deps: SendingDeps, claim: Claim, signal: AbortSignal): Promise<CallResult> => {
+  const [lost, alive] = [true, false].map((isLost) => ({
+    ...claim,
+    deliveries: claim.deliveries.filter(({ tries }) => tries > maxTries === isLost),
+  })) as [Claim, Claim];
+  const abandoned = allFailed(lost, givenUp);
+  if (alive.deliveries.length === 0) return abandoned;
+  const result = await call(deps, alive, signal);
+  return { ...result, ends: new Map([...result.ends, ...abandoned.ends]) };
 };
 
 const record = async (deps: SendingDeps, { connection, deliveries }: Claim, result: CallResult): Promise<void> => {
@@ -89,7 +115,9 @@ const breakerOf = async (deps: SendingDeps, { companyId, connectionId }: SendTar
     (tx) => tx.sql<Pick<ConnectionRow, 'api' | 'baseUrl'>[]>`
     select api, base_url as "baseUrl" from impact_in_connection where id = ${connectionId} and state = 'active'`,
   );
-  return row === undefined ? undefined : { api: row.api, breaker: deps.outbound.breakers.get(breakerNameOf(row)) };
+  return row === undefined
+    ? undefined
+    : { api: row.api, breaker: deps.outbound.breakers.get(breakerNameOf(row), partnerBreaker) };
 };
 
 /**
@@ -117,7 +145,7 @@ export const sendCall = async (deps: SendingDeps, target: SendTarget, signal: Ab
   try {
     const claim = await deps.db.company(target.companyId, (tx) => claimCall(tx, target.connectionId));
     if (claim === undefined) return 0;
-    const result = await call(deps, claim, signal);
+    const result = await attempt(deps, claim, signal);
     health = result.health;
     await record(deps, claim, result);
     return claim.deliveries.length;

@@ -158,6 +158,18 @@ describe('an attempt', () => {
     expect(events).toHaveLength(1);
   });
 
+  test('that never comes to an end is given up after twenty', async () => {
+    const connectionId = await stage.connect(companyId, 'benevity');
+    const id = await stage.send(companyId, connectionId);
+    await stage.hub.owner`update impact_in_outbound set tries = 20 where delivery_id = ${id}`;
+    await stage.sendAll();
+    expect(await stage.detail(companyId, id)).toMatchObject({
+      status: 'failed',
+      attemptLog: [{ result: 'unknown', errorClass: 'lost' }],
+    });
+    expect(effectsOf(id)).toEqual([]);
+  });
+
   test('is made nine times at most', async () => {
     const connectionId = await stage.connect(companyId, 'goodera-key');
     const id = await stage.send(companyId, connectionId);

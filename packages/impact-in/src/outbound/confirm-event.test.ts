@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { PartnerEvent } from '../partners/partner.ts';
+import { createStage, type Stage } from './test-outbound.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await createStage();
+});
+afterAll(() => stage.close());
+
+const event = (correlationId: string | null, status: PartnerEvent['status'] = 'success'): PartnerEvent => ({
+  eventId: null,
+  eventType: 'data.processed',
+  correlationId,
+  entityKey: null,
+  status,
+  occurredAt: new Date(),
+});
+
+test.each(['goodera', 'goodera-key'] as const)(
+  'an unsigned event is true when the record of %s says the same',
+  async (api) => {
+    const companyId = await stage.hub.addCompany();
+    const ask = (about: PartnerEvent) => stage.deps.confirmEvent({ companyId, partner: 'goodera', event: about });
+    expect(await ask(event('anything'))).toEqual({ outcome: 'no_connection' });
+    const connectionId = await stage.connect(companyId, api);
+    const transactionId = stage.newTransactionId();
+    await stage.send(companyId, connectionId, { transactionId });
+    await stage.sendAll();
+    expect(await ask(event(transactionId))).toEqual({ outcome: 'confirmed' });
+    expect(await ask(event(transactionId, 'pending'))).toEqual({ outcome: 'confirmed' });
+    expect(await ask(event(transactionId, 'failed'))).toMatchObject({ outcome: 'denied' });
+    expect(await ask(event('never-sent'))).toMatchObject({ outcome: 'denied' });
+    expect(await ask(event('../v1/other?x=1'))).toMatchObject({ outcome: 'denied' });
+    expect(await ask(event(null))).toMatchObject({ outcome: 'denied' });
+  },
+);
+
+test('an event whose partner does not answer is asked about later', async () => {
+  const companyId = await stage.hub.addCompany();
+  await stage.connect(companyId, 'goodera', { baseUrl: 'http://127.0.0.1:1' });
+  const answer = await stage.deps.confirmEvent({ companyId, partner: 'goodera', event: event('x') });
+  expect(answer).toEqual({ outcome: 'unreachable', reason: 'the partner could not be reached' });
+});
