@@ -210,7 +210,7 @@ const sampleBodies: Record<string, object> = {
   'PATCH /api/v1/people/:personId': { role: 'viewer' },
   'PUT /api/v1/companies/:companyId/rate-limit': { requestsPerMinute: 1_000_000 },
   'PATCH /api/v1/impact-in/connections/:id': { state: 'paused' },
-  'PATCH /api/v1/impact-in/endpoints/:id': { state: 'paused' },
+  'PATCH /api/v1/impact-in/endpoints/:id': { name: 'Renamed' },
 };
 function sampleBody(route: AnyRoute): string | undefined {
   return withBody(route) ? JSON.stringify(sampleBodies[nameOf(route)] ?? {}) : undefined;

@@ -124,6 +124,27 @@ const samples: Record<string, () => Promise<Sample>> = {
     body: { partner: 'benevity', scheme: 'benevity-hmac', name: 'New' },
   }),
   'POST /api/v1/impact-in/endpoints/:id/pause': async () => ({ headers: key, params: { id: await endpoint() } }),
+  'PATCH /api/v1/impact-in/endpoints/:id': async () => ({
+    headers: key,
+    params: { id: await endpoint() },
+    body: { name: 'Renamed' },
+  }),
+  'DELETE /api/v1/impact-in/endpoints/:id': async () => ({ headers: key, params: { id: await endpoint() } }),
+  'POST /api/v1/impact-in/endpoints/:id/rotate-secret': async () => ({
+    headers: key,
+    params: { id: await endpoint() },
+    body: {},
+  }),
+  'POST /api/v1/impact-in/endpoints/:id/secrets/:secretId/retire': async () => {
+    const id = await endpoint();
+    const path = `/api/v1/impact-in/endpoints/${id}`;
+    const { secrets } = (await hub.call('GET', path, { headers: key })).json<{ secrets: { id: string }[] }>();
+    await hub.call('POST', `${path}/rotate-secret`, {
+      headers: { ...key, 'content-type': 'application/json' },
+      body: '{}',
+    });
+    return { headers: key, params: { id, secretId: secrets[0]?.id ?? '' } };
+  },
   'POST /api/v1/impact-in/endpoints/:id/resume': async () => {
     const id = await endpoint();
     await hub.call('POST', `/api/v1/impact-in/endpoints/${id}/pause`, { headers: key });

@@ -26,7 +26,7 @@ const settingsAfter = (endpoint: EndpointRow, wanted: Wanted, deps: Deps): Endpo
   const { jwt, toleranceSeconds } = wanted;
   // A profile of the endpoint's own says its tolerance, too.
   const profile =
-    settings.profile === undefined || toleranceSeconds === undefined
+    settings.profile === undefined || toleranceSeconds === undefined || toleranceSeconds === endpoint.toleranceSeconds
       ? settings.profile
       : { ...settings.profile, toleranceSeconds };
   const changed = { ...settings, ...(profile === undefined ? {} : { profile }) };

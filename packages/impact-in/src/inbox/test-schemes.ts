@@ -72,17 +72,18 @@ export const requestFor = async (
   endpoint: TestEndpoint,
   seed: string,
   body?: Buffer,
+  nowMs = Date.now(),
 ): Promise<Sending> => {
   const { partner, credentials } = endpoint;
   const scheme = endpoint.scheme as SchemeName;
   const { profile } = inputOf[scheme];
-  const event = eventOf(partner, seed);
+  const event = eventOf(partner, seed, { nowMs });
   const secret = await credentialOf(hub, endpoint);
   const request = signRequest({
     scheme,
     secret,
     body: body ?? event.body,
-    nowMs: Date.now(),
+    nowMs,
     eventId: event.eventId,
     ...(profile === undefined ? {} : { profile }),
   });
