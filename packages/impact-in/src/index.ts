@@ -27,6 +27,9 @@ export {
   type Profile,
   type SchemeName,
 } from './verification/profile.ts';
+export { readPinnedKeys } from './verification/pinned-keys.ts';
+export { verifyBasic } from './verification/verify-basic.ts';
+export { verifyJwt } from './verification/verify-jwt.ts';
 export { verifyHmac } from './verification/verify-webhook.ts';
 export { secretKey } from './verification/secret-key.ts';
 export { fetchAccessToken } from './simulators/fetch-access-token.ts';

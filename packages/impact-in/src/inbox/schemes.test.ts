@@ -163,3 +163,14 @@ describe('an endpoint that everybody may write to', () => {
     await hub.owner`delete from impact_in_endpoint where id = ${endpoint.id}`;
   });
 });
+
+test('at the bare address only a signature says whose a request is, since nothing else covers the account', async () => {
+  const { payload } = eventOf('benevity', 'bare');
+  const hint = String(payload['organization_id']);
+  const signed = await hub.addEndpoint(companyId, { ...inputOf['benevity-hmac'], hint });
+  const byToken = await hub.addEndpoint(companyId, { ...inputOf['benevity-jwt'], hint });
+  const sendBare = async (endpoint: TestEndpoint) =>
+    (await send(hub, { ...(await requestFor(hub, endpoint, 'bare')), url: '/webhooks/benevity' })).statusCode;
+  expect(await sendBare(byToken)).toBe(401);
+  expect(await sendBare(signed)).toBe(200);
+});

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createJwksCache, jwksTimes } from './jwks-cache.ts';
 import { newIssuer } from './test-tokens.ts';
@@ -120,5 +121,51 @@ describe('while the address does not answer', () => {
     release();
     const answers = await Promise.all(asked);
     expect(answers.filter((answer) => answer !== 'unavailable')).toHaveLength(400);
+  });
+});
+
+describe('whatever happens', () => {
+  type Step = { waitMs: number; happens: 'publish one' | 'publish two' | 'fail' | 'recover' | 'nothing'; asks: string };
+  const step: fc.Arbitrary<Step> = fc.record({
+    waitMs: fc.oneof(fc.nat(20_000), fc.nat(1_200_000), fc.nat(20_000_000)),
+    happens: fc.constantFrom('publish one', 'publish two', 'fail', 'recover', 'nothing'),
+    asks: fc.constantFrom('one', 'two', 'three'),
+  });
+
+  it('fetches keep their distance, and an answer was true within the time that a key set is believed', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const { world, idsOf } = openCache();
+        const published: { id: string; fromMs: number; toMs: number }[] = [{ id: 'one', fromMs: 0, toMs: Infinity }];
+        let [lastFetchMs, hasFailed] = [-Infinity, false];
+        for (const { waitMs, happens, asks } of steps) {
+          world.nowMs += waitMs;
+          const current = published.at(-1);
+          const next = happens === 'publish one' ? 'one' : happens === 'publish two' ? 'two' : undefined;
+          if (next !== undefined && current !== undefined && next !== current.id) {
+            current.toMs = world.nowMs;
+            published.push({ id: next, fromMs: world.nowMs, toMs: Infinity });
+            world.keys = [next === 'one' ? one.jwk : two.jwk];
+          }
+          if (happens === 'fail' || happens === 'recover') world.isUp = happens === 'recover';
+          const fetches = world.fetches;
+          const found = await idsOf(asks);
+          // What is renewed beside the requests has ended before the next step.
+          for (let turns = 0; turns < 3; turns += 1) await settle();
+          if (world.fetches > fetches) {
+            expect(world.fetches).toBe(fetches + 1);
+            expect(world.nowMs - lastFetchMs).toBeGreaterThanOrEqual(jwksTimes.coolDownMs);
+            lastFetchMs = world.nowMs;
+            hasFailed = !world.isUp;
+          }
+          if (found === 'unavailable') expect(hasFailed).toBe(true);
+          if (found === 'unavailable' || found.length === 0) continue;
+          const believedMs = hasFailed ? jwksTimes.trustedForMs : jwksTimes.waitAfterMs;
+          const wasTrue = published.some(({ id, toMs }) => id === asks && world.nowMs - toMs < believedMs);
+          expect(wasTrue).toBe(true);
+        }
+      }),
+      { numRuns: 150 },
+    );
   });
 });

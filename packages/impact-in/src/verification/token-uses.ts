@@ -19,7 +19,7 @@ export type TokenUses = {
 
 /** About 250 bytes each; a token that has been forgotten here is still known to the database. */
 const maxRemembered = 20_000;
-const timeoutMs = 2_500;
+const timeoutMs = 2_000;
 /** Tokens are accepted for a while after their end, and clocks differ. */
 const keptAfterEndMs = 300_000;
 
