@@ -19,7 +19,7 @@ export const restartJobs = async <P>(
   const rows = jobs.map(({ id, payload }) => ({ id, payload: job.payload.parse(payload) }));
   await tx.sql`
     insert into job (id, company_id, queue, payload, traceparent)
-    select wanted.id, ${tx.companyId}::uuid, ${job.name}, wanted.payload, ${currentTraceparent()}
+    select distinct on (wanted.id) wanted.id, ${tx.companyId}::uuid, ${job.name}, wanted.payload, ${currentTraceparent()}
     from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as wanted (id uuid, payload jsonb)
     where not exists (select from job where job.id = wanted.id and job.state = 'dispatched')
     order by wanted.id

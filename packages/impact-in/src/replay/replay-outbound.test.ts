@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createStage, type Stage } from '../outbound/test-outbound.ts';
-import { start, statusOf, tick } from './test-replays.ts';
+import { deliver, start, statusOf, tick } from './test-replays.ts';
 
 let stage: Stage;
 let companyId: string;
@@ -39,7 +39,7 @@ const sendInVain = async (): Promise<string> => {
 
 test('an outbound delivery that failed is sent again under the same idempotency key, and has one effect', async () => {
   const id = await sendInVain();
-  expect(await replayed('/deliveries/retry-all-failed')).toMatchObject({
+  expect(await replayed('/deliveries/retry-all-failed', { direction: 'outbound' })).toMatchObject({
     state: 'done',
     selected: 1,
     succeeded: 1,
@@ -83,4 +83,21 @@ test('one whose connection is gone is skipped and says so', async () => {
     data: { reason: string }[];
   }>();
   expect(items.data[0]?.reason).toBe('its connection is deleted');
+});
+
+test('a corrected event decides about the outbound delivery it reports on', async () => {
+  const endpoint = await stage.hub.addEndpoint(companyId, { partner: 'benevity' });
+  const transactionId = stage.newTransactionId();
+  const outbound = await stage.send(companyId, connectionId, { transactionId });
+  await stage.sendAll();
+  const options = { eventType: 'delivery.failed', correlationId: transactionId };
+  const inbound = await deliver(stage.hub, endpoint, 'reports a failure', options);
+  expect(await stage.detail(companyId, outbound)).toMatchObject({ status: 'failed', settledBy: inbound });
+  // As if an older mapping had read it as one that leaves everything open.
+  await stage.hub.owner`update impact_in_delivery set reported = 'pending', status = 'pending' where id = ${inbound}`;
+  await stage.hub.owner`update impact_in_delivery set status = 'success', settled_by = null where id = ${outbound}`;
+  await stage.hub.owner`update impact_in_outbound set event_at = null where delivery_id = ${outbound}`;
+  await start(stage.hub, companyId, `/deliveries/${inbound}/replay`);
+  expect(await stage.detail(companyId, inbound)).toMatchObject({ status: 'failed' });
+  expect(await stage.detail(companyId, outbound)).toMatchObject({ status: 'failed', settledBy: inbound });
 });

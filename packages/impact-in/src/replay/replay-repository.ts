@@ -1,5 +1,5 @@
 import type { Cursor, Tx } from '@impact-hub/core';
-import type { ItemState, Replay, ReplayFilter, ReplayState } from './replay.ts';
+import type { ItemState, Replay, ReplayFilter, ReplayKind, ReplayState } from './replay.ts';
 
 type Stored = Omit<Replay, 'filter'> & {
   filter: (Omit<ReplayFilter, 'from' | 'to'> & { from?: string; to?: string }) | null;
@@ -40,7 +40,7 @@ export const lockReplay = async (tx: Tx, id: string, options: { skipLocked: bool
 
 export const selectReplays = async (
   tx: Tx,
-  filter: { state?: ReplayState | undefined },
+  filter: { state?: ReplayState | undefined; kind?: ReplayKind | undefined },
   page: { cursor: Cursor | undefined; limit: number },
 ): Promise<Replay[]> => {
   const { cursor, limit } = page;
@@ -48,6 +48,7 @@ export const selectReplays = async (
     select ${columns(tx)} from impact_in_replay
     where company_id = ${tx.companyId}
       ${filter.state === undefined ? tx.sql`` : tx.sql`and state = ${filter.state}`}
+      ${filter.kind === undefined ? tx.sql`` : tx.sql`and kind = ${filter.kind}`}
       ${cursor === undefined ? tx.sql`` : tx.sql`and (created_at, id) < (${new Date(cursor.atMs)}::timestamptz, ${cursor.id}::uuid)`}
     order by created_at desc, id desc limit ${limit + 1}`;
   return rows.map(toReplay);

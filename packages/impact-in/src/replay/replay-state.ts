@@ -1,10 +1,9 @@
 import type { ReplayState } from './replay.ts';
 
-export const replayChanges = ['pause', 'resume', 'cancel'] as const;
-export type ReplayChange = (typeof replayChanges)[number];
+export type ReplayChange = 'pause' | 'resume' | 'cancel';
 
 /** What people can do with a replay: from which states, and to which one. The steps do the rest. */
-export const changes: Readonly<Record<ReplayChange, { from: readonly ReplayState[]; to: ReplayState }>> = {
+const changes: Readonly<Record<ReplayChange, { from: readonly ReplayState[]; to: ReplayState }>> = {
   pause: { from: ['waiting', 'running'], to: 'paused' },
   resume: { from: ['paused', 'failed'], to: 'waiting' },
   cancel: { from: ['waiting', 'running', 'paused', 'failed'], to: 'cancelled' },

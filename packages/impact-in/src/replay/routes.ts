@@ -123,9 +123,9 @@ const list = defineRoute({
   input: { query: replayListQuery },
   output: { 200: replayPage },
   handler: async ({ input: { query }, principal, deps }) => {
-    const { limit, state, cursor: cursorText } = query;
+    const { limit, cursor: cursorText, ...filter } = query;
     const cursor = cursorText === undefined ? undefined : decodeCursor(cursorText);
-    const rows = await deps.db.company(principal.companyId, (tx) => selectReplays(tx, { state }, { cursor, limit }));
+    const rows = await deps.db.company(principal.companyId, (tx) => selectReplays(tx, filter, { cursor, limit }));
     const page = toPage(rows, limit, ({ createdAt, id }) => ({ atMs: createdAt.getTime(), id }));
     return { ...page, data: page.data.map((replay) => viewReplay(replay, deps.clock.nowMs())) };
   },

@@ -76,12 +76,18 @@ export const bulkReplayBody = z
   });
 export type BulkReplayInput = z.output<typeof bulkReplayBody>;
 
+const { status: _status, ...failedFields } = filterFields;
+
 export const retryFailedBody = z
-  .strictObject({ partner: partnerName.optional(), endpointId, outcome: filterFields.outcome, from, to, ...options })
+  .strictObject({ ...failedFields, from, ...options })
   .refine(isOrdered, order)
   .default(noOptions);
 
-export const replayListQuery = z.strictObject({ ...pageQuery, state: oneOf(replayStates).optional() });
+export const replayListQuery = z.strictObject({
+  ...pageQuery,
+  state: oneOf(replayStates).optional(),
+  kind: oneOf(replayKinds).optional(),
+});
 export const replayParams = z.strictObject({ id: z.uuid('must be the id of a replay') });
 export const itemListQuery = z.strictObject({
   limit: integerInput(1, 200).default(50).describe('Rows per page.'),

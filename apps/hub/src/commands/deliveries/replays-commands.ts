@@ -16,11 +16,12 @@ const addList = (replays: Command, withHub: WithHub): Command =>
     isDefault: true,
   })
     .addOption(new Option('--state <state>', 'only these').choices(states))
+    .addOption(new Option('--kind <kind>', 'only these').choices(['one', 'selection', 'window', 'retry_failed']))
     .option('--limit <rows>', 'at most so many', parseCount, 20)
-    .action((options: CommonOptions & { state?: string; limit: number }) =>
+    .action((options: CommonOptions & { state?: string; kind?: string; limit: number }) =>
       withHub(options, async (hub) => {
-        const { state, limit } = options;
-        const found = await readPages<Replay>(hub, '/api/v1/impact-in/replays', { state }, limit);
+        const { state, kind, limit } = options;
+        const found = await readPages<Replay>(hub, '/api/v1/impact-in/replays', { state, kind }, limit);
         if (options.json === true) return printJson(found);
         if (found.data.length === 0) return note('There is no such replay.');
         printTable(
