@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newId } from '@impact-hub/core';
+import { setTimeout as pause } from 'node:timers/promises';
+import { newId, type Tx } from '@impact-hub/core';
 import { eventOf, sendSigned } from '../test-hub.ts';
 import type { DeliveryStatus } from '../tables.ts';
+import { failed, type AttemptEnd } from './sending/attempt-end.ts';
+import { claimCall, type Claim } from './sending/claim-call.ts';
+import { recordEnds } from './sending/record-ends.ts';
 import { createStage, type Stage } from './test-outbound.ts';
 import { settleOutbound, type SettlingEvent } from './settle-outbound.ts';
 
@@ -137,40 +141,100 @@ test('in whatever order, groups and repetitions events come, the newest that clo
   ).toEqual([]);
 });
 
-test('an event and the answer that names its transaction find each other, at the same moment', async () => {
-  const connectionId = await stage.connect(companyId, 'goodera');
-  const { claimCall } = await import('./sending/claim-call.ts');
-  const { recordEnds } = await import('./sending/record-ends.ts');
-  const { outbox, clock, outbound } = stage.deps;
-  for (let round = 0; round < 20; round += 1) {
+describe('an answer', () => {
+  const claimOne = async () => {
+    const connectionId = await stage.connect(companyId, 'goodera');
     const id = await stage.send(companyId, connectionId);
+    return { id, connectionId, claim: await claimAgain(connectionId) };
+  };
+  const claimAgain = async (connectionId: string): Promise<Claim> => {
     await stage.hurry();
     const claim = await stage.hub.db.company(companyId, (tx) => claimCall(tx, connectionId));
     if (claim === undefined) throw new Error('nothing was claimed');
-    const partnerTransactionId = `ptx-${newId()}`;
-    const end = {
-      result: 'success',
+    return claim;
+  };
+  const success = (partnerTransactionId: string | null): AttemptEnd => ({
+    result: 'success',
+    status: 'success',
+    mayRetry: false,
+    errorClass: null,
+    error: null,
+    httpStatus: 200,
+    partnerTransactionId,
+  });
+  const record = (claim: Claim, end: AttemptEnd, meanwhile: () => Promise<void> = () => Promise.resolve()) => {
+    const { outbox, clock, outbound } = stage.deps;
+    const deps = { outbox, clock, random: () => 0.9, retryDelaysSeconds: outbound.retryDelaysSeconds };
+    const attempts = claim.deliveries.map((delivery) => ({ ...delivery, end, sealedExchange: null }));
+    return stage.hub.db.company(companyId, async (tx) => {
+      await recordEnds(tx, deps, claim.connection, attempts, null);
+      await meanwhile();
+    });
+  };
+  const refused = failed('refused', { error: 'no', mayRetry: false, status: 'failed' });
+
+  test('to an earlier claim ends nothing, unless it is good news', async () => {
+    const { id, connectionId, claim: first } = await claimOne();
+    await stage.expireLeases();
+    const second = await claimAgain(connectionId);
+    await record(first, refused);
+    expect(await stage.detail(companyId, id)).toMatchObject({
+      status: 'pending',
+      attemptLog: [{ result: 'failure' }, { result: 'started' }],
+    });
+    await record(second, failed('timeout', { error: 'no answer', result: 'unknown' }));
+    expect(await stage.detail(companyId, id)).toMatchObject({ status: 'retrying' });
+    const third = await claimAgain(connectionId);
+    await stage.expireLeases();
+    const fourth = await claimAgain(connectionId);
+    await record(third, success('late'));
+    await record(fourth, refused);
+    expect(await stage.detail(companyId, id)).toMatchObject({
       status: 'success',
-      mayRetry: false,
-      errorClass: null,
-      error: null,
-      httpStatus: 200,
-      partnerTransactionId,
-    } as const;
-    const endpoint = await stage.hub.addEndpoint(companyId, { partner: 'goodera' });
-    const event = eventOf('goodera', newId(), { correlationId: partnerTransactionId, eventType: 'data.failed' });
-    await sendSigned(stage.hub, endpoint, event.body);
-    const record = () =>
-      stage.hub.db.company(companyId, (tx) =>
-        recordEnds(
-          tx,
-          { outbox, clock, random: Math.random, retryDelaysSeconds: outbound.retryDelaysSeconds },
-          claim.connection,
-          claim.deliveries.map((delivery) => ({ ...delivery, end, sealedExchange: null })),
-          null,
-        ),
-      );
-    await Promise.all([record(), stage.hub.runJobs()]);
-    expect(await stage.detail(companyId, id)).toMatchObject({ status: 'failed' });
-  }
+      sending: { partnerTransactionId: 'late' },
+      attemptLog: [{ result: 'failure' }, { result: 'unknown' }, { result: 'success' }, { result: 'failure' }],
+    });
+  });
+
+  const inbound = (tx: Tx, event: SettlingEvent) => tx.sql`
+    insert into impact_in_delivery (id, company_id, direction, partner, event_type, correlation_id, status, reported, outcome,
+      occurred_at, received_at, processed_at)
+    values (${event.id}, ${companyId}, 'inbound', 'goodera', 'data.failed', ${event.correlationId}, 'failed', 'failed', 'applied',
+      ${event.occurredAt}, now(), now())`;
+  const eventAbout = (correlationId: string): SettlingEvent => ({
+    id: newId(),
+    partner: 'goodera',
+    correlationId,
+    status: 'failed',
+    occurredAt: new Date(),
+  });
+
+  test('that names its transaction does not miss an event that is being processed', async () => {
+    const { id, claim } = await claimOne();
+    const event = eventAbout(`ptx-${newId()}`);
+    let recorded: Promise<void> | undefined;
+    await stage.hub.db.company(companyId, async (tx) => {
+      await inbound(tx, event);
+      expect(await settleOutbound(tx, [event], new Date())).toEqual([]);
+      recorded = record(claim, success(event.correlationId));
+      await pause(100);
+    });
+    await recorded;
+    expect(await stage.detail(companyId, id)).toMatchObject({ status: 'failed', settledBy: event.id });
+  });
+
+  test('is not missed by an event that is processed while it is being noted', async () => {
+    const { id, claim } = await claimOne();
+    const event = eventAbout(`ptx-${newId()}`);
+    let settled: Promise<unknown> | undefined;
+    await record(claim, success(event.correlationId), async () => {
+      settled = stage.hub.db.company(companyId, async (tx) => {
+        await inbound(tx, event);
+        await settleOutbound(tx, [event], new Date());
+      });
+      await pause(100);
+    });
+    await settled;
+    expect(await stage.detail(companyId, id)).toMatchObject({ status: 'failed', settledBy: event.id });
+  });
 });
