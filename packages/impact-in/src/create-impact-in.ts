@@ -4,7 +4,9 @@ import type { ConfirmEvent } from './confirmation/confirm-event.ts';
 import type { ImpactInDeps } from './deps.ts';
 import { openEndpointDirectory } from './endpoints/endpoint-directory.ts';
 import { createEndpointLoader } from './endpoints/load-endpoints.ts';
+import { createHeardEndpoints } from './endpoints/note-heard-endpoints.ts';
 import { createMatchedSecrets } from './endpoints/note-matched-secrets.ts';
+import { registerSilenceMetrics } from './endpoints/silence/silence-metrics.ts';
 import type { GroupCommitLimits } from './inbox/group-commit.ts';
 import { openInbox } from './inbox/open-inbox.ts';
 import { createReceiptDays } from './inbox/receipt-days.ts';
@@ -12,6 +14,7 @@ import { openKeySets } from './verification/open-key-sets.ts';
 import { createTokenUses } from './verification/token-uses.ts';
 import { createConfirmEvent } from './outbound/confirm-event.ts';
 import { createOutbound, type OutboundOptions } from './outbound/create-outbound.ts';
+import { createRecords, type RetentionDays } from './receipts/records.ts';
 import { createReplayMetrics, readReplayFigures } from './replay/replay-metrics.ts';
 
 export type ImpactInOptions = {
@@ -34,6 +37,8 @@ export type ImpactInOptions = {
   breakers: Pick<Breakers, 'get'>;
   /** What tests set of calls to partners. */
   outbound?: Partial<OutboundOptions>;
+  /** How long what is kept, where not as by default. */
+  retention?: Partial<RetentionDays>;
   /** Asks the partner's API about an event that nobody signed; by default through the company's connection to it. */
   confirmEvent?: ConfirmEvent;
 };
@@ -77,7 +82,9 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
     registry: options.metrics,
     onError: onError('impact_in.jwks_not_fetched'),
   });
+  registerSilenceMetrics(options.metrics, endpoints);
   const matchedSecrets = createMatchedSecrets(db.systemSql, onError('impact_in.matched_secrets_not_written'));
+  const heardEndpoints = createHeardEndpoints(db.systemSql, onError('impact_in.heard_endpoints_not_written'));
   const inbox = await openInbox({
     sql: ingestSql,
     registry: options.metrics,
@@ -95,17 +102,20 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
       publicUrl: options.publicUrl.replace(/\/+$/, ''),
       endpoints,
       matchedSecrets,
+      heardEndpoints,
       inbox,
       jwks: keySets.jwks,
       tokenUses: createTokenUses(db.systemSql),
       allowPrivateAddresses,
       confirmEvent,
       outbound,
+      records: createRecords(options.retention),
       replayMetrics: createReplayMetrics(options.metrics, () => readReplayFigures(db.systemSql)),
     },
     stop: async () => {
       await inbox.stop();
       await matchedSecrets.stop();
+      await heardEndpoints.stop();
       await endpoints.stop();
       await keySets.stop();
       await outbound.http.close();

@@ -1,10 +1,12 @@
 import type { Clock, Database, Outbox } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
 import type { EndpointDirectory } from './endpoints/endpoint-directory.ts';
+import type { HeardEndpoints } from './endpoints/note-heard-endpoints.ts';
 import type { MatchedSecrets } from './endpoints/note-matched-secrets.ts';
 import type { ConfirmEvent } from './confirmation/confirm-event.ts';
 import type { Outbound } from './outbound/outbound-deps.ts';
 import type { Inbox } from './inbox/open-inbox.ts';
+import type { Records } from './receipts/records.ts';
 import type { ReplayMetrics } from './replay/replay-metrics.ts';
 import type { JwksCache } from './verification/jwks-cache.ts';
 import type { TokenUses } from './verification/token-uses.ts';
@@ -19,6 +21,7 @@ export type ImpactInDeps = {
   publicUrl: string;
   endpoints: EndpointDirectory;
   matchedSecrets: MatchedSecrets;
+  heardEndpoints: HeardEndpoints;
   inbox: Inbox;
   jwks: JwksCache;
   tokenUses: TokenUses;
@@ -27,4 +30,5 @@ export type ImpactInDeps = {
   confirmEvent: ConfirmEvent;
   replayMetrics: ReplayMetrics;
   outbound: Outbound;
+  records: Records;
 };

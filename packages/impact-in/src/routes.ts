@@ -3,6 +3,7 @@ import { outboundDeliveryRoutes } from './outbound/deliveries/routes.ts';
 import { deliveryRoutes } from './deliveries/routes.ts';
 import { endpointRoutes } from './endpoints/routes.ts';
 import { inboxRoutes } from './inbox/routes.ts';
+import { receiptRoutes } from './receipts/routes.ts';
 import { replayRoutes } from './replay/routes.ts';
 
 export const routes = [
@@ -11,5 +12,6 @@ export const routes = [
   ...inboxRoutes,
   ...endpointRoutes,
   ...deliveryRoutes,
+  ...receiptRoutes,
   ...replayRoutes,
 ];

@@ -1,0 +1,28 @@
+import { createBudgets, type RefillingBudgets } from '../inbox/refilling-budgets.ts';
+
+/** How long what is kept; in days. */
+export type RetentionDays = { receipts: number; dedupe: number; deliveries: number };
+
+/** What the parts around stored receipts share in a process. */
+export type Records = {
+  /** Explanations that a company may ask for. */
+  explanations: RefillingBudgets;
+  retention: RetentionDays;
+};
+
+/** A screen full of them at once, then one every two seconds: each costs some milliseconds of this process. */
+const explanationBurst = 60;
+const explanationsPerMs = 1 / 2_000;
+const maxCompanies = 10_000;
+
+export const defaultRetention: RetentionDays = { receipts: 90, dedupe: 90, deliveries: 400 };
+
+export const createRecords = (retention: Partial<RetentionDays> = {}): Records => ({
+  explanations: createBudgets({
+    capacity: explanationBurst,
+    refillPerMs: explanationsPerMs,
+    maxOwners: maxCompanies,
+    nowMs: () => performance.now(),
+  }),
+  retention: { ...defaultRetention, ...retention },
+});
