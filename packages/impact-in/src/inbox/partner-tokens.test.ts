@@ -88,6 +88,16 @@ describe('a token', () => {
     expect(await count()).toBe(0);
   });
 
+  test('is judged by nobody while its use cannot be written down', async () => {
+    const endpoint = await hub.addEndpoint(companyId, inputOf['workday-jwt']);
+    const [token, body] = [freshToken(), bodyOf()];
+    await hub.owner`revoke insert on impact_in_token_use from hub_system`;
+    const answer = await post(endpoint, token, body);
+    await hub.owner`grant insert on impact_in_token_use to hub_system`;
+    expect([answer.statusCode, Number(answer.headers['retry-after']) > 0]).toEqual([503, true]);
+    expect((await post(endpoint, token, body)).statusCode).toBe(200);
+  });
+
   test('is not used up by a request from a network that may not send', async () => {
     const endpoint = await hub.addEndpoint(companyId, { ...inputOf['workday-jwt'], allowedNetworks: ['192.0.2.0/24'] });
     expect((await post(endpoint, freshToken(), bodyOf())).statusCode).toBe(401);

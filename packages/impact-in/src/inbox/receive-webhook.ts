@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { currentTraceparent, newId, type Clock } from '@impact-hub/core';
 import type { Endpoint } from '../endpoints/endpoint.ts';
 import type { EndpointDirectory } from '../endpoints/endpoint-directory.ts';
+import type { HeardEndpoints } from '../endpoints/note-heard-endpoints.ts';
 import type { MatchedSecrets } from '../endpoints/note-matched-secrets.ts';
 import { partnerOf } from '../partners/partner-of.ts';
 import { readEvent, type BodyRead } from '../partners/read-event.ts';
@@ -20,6 +21,7 @@ import { awaitingConfirmation } from './store-receipts.ts';
 export type ReceiveDeps = TokenChecks & {
   endpoints: EndpointDirectory;
   matchedSecrets: MatchedSecrets;
+  heardEndpoints: HeardEndpoints;
   inbox: Inbox;
   clock: Clock;
   publicUrl: string;
@@ -184,10 +186,14 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
     answered('paused');
     throw endpointPaused({ headers: retryAfter(pausedRetryAfterSeconds) });
   }
-  deps.matchedSecrets.note(sender.verified.secretId, clock.nowMs());
+  const { secretId, otherSecretId } = sender.verified;
+  deps.matchedSecrets.note(secretId, arrival.nowMs);
+  if (otherSecretId !== undefined) deps.matchedSecrets.note(otherSecretId, arrival.nowMs);
   try {
     const stored = await commit(inbox, authenticRow(webhook, sender.endpoint, sender.verified, arrivedAtMs));
     request.log['receiptId'] = stored.receiptId;
+    // Not for what is repeated: whoever replays a captured request must not hide that the partner has fallen silent.
+    if (stored.kind === 'new') deps.heardEndpoints.note(sender.endpoint.id, clock.nowMs());
     answered(stored.kind !== 'new' ? stored.kind : stored.quarantined ? 'quarantined' : 'accepted');
     return acknowledge(stored);
   } catch (error) {

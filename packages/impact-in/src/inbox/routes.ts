@@ -15,7 +15,9 @@ const acknowledgement = z.object({
 });
 const output = {
   200: acknowledgement,
-  202: acknowledgement.describe('Authentic, but not an event the hub knows: kept for inspection.'),
+  202: acknowledgement.describe(
+    'Kept, but not processed: authentic and no event the hub knows, or an event that has to be confirmed first.',
+  ),
 };
 
 /** The largest limit an endpoint can have. */

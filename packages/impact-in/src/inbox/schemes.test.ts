@@ -53,6 +53,15 @@ describe.each(schemeNames.map((scheme) => [scheme]))('%s', (scheme) => {
       if (secret !== undefined) expect(kept.includes(secret)).toBe(false);
   });
 
+  test('shows which of its secrets were in use', async () => {
+    const endpoint = await hub.addEndpoint(companyId, inputOf[scheme]);
+    await send(hub, await requestFor(hub, endpoint, seedOf('in use')));
+    await hub.impactIn.deps.matchedSecrets.flush();
+    const secrets = await hub.owner<{ kind: string; used: boolean }[]>`
+      select kind, last_matched_at is not null as used from impact_in_endpoint_secret where endpoint_id = ${endpoint.id}`;
+    expect(secrets.filter(({ kind, used }) => !used && kind !== 'token_key')).toEqual([]);
+  });
+
   test('refuses a request that lacks any of its security headers, or has one twice', async () => {
     const request = await requestFor(hub, endpoints[scheme], seedOf('without'));
     for (const name of securityHeaders(request)) {

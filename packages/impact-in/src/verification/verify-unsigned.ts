@@ -27,5 +27,5 @@ export const verifyUnsigned = (request: UnsignedRequest): Verified | Refusal => 
   const urlTokenId = matchClientSecret(request.urlToken, request.urlTokens);
   const secretId = matchClientSecret(header.value, request.headerSecrets);
   if (urlTokenId === null || secretId === null) return refuse('credentials_mismatch');
-  return { valid: true, secretId, timestampMs: null, eventIdFromHeader: null };
+  return { valid: true, secretId, otherSecretId: urlTokenId, timestampMs: null, eventIdFromHeader: null };
 };

@@ -14,6 +14,8 @@ export type Verified = {
   valid: true;
   /** Which secret matched, so that an operator sees when an old one is idle. */
   secretId: string;
+  /** A second secret that had to match, where the scheme has two. */
+  otherSecretId?: string;
   timestampMs: number | null;
   /** The signed event id header, if the scheme has one. */
   eventIdFromHeader: string | null;
