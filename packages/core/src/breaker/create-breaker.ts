@@ -1,7 +1,14 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { BreakerOptions } from './breaker-options.ts';
-import { createCircuit, type CircuitNews, type CircuitState, type CircuitView, type Permit } from './circuit.ts';
+import {
+  createCircuit,
+  type Circuit,
+  type CircuitNews,
+  type CircuitState,
+  type CircuitView,
+  type Permit,
+} from './circuit.ts';
 import { outcomeOf, type CallOutcome, type Ended } from './judge-outcome.ts';
 
 export type CallTotals = Record<CallOutcome | 'refused', number>;
@@ -35,7 +42,7 @@ export type Breaker = {
   view(): BreakerView;
   adopt(news: CircuitNews): void;
   reset(): void;
-  /** Takes new options; the counts start anew and an open circuit stays open. */
+  /** Takes new options; the counts start anew, an open circuit stays open, and one that was probing probes again. */
   configure(options: BreakerOptions): void;
 };
 
@@ -75,8 +82,21 @@ export const createBreaker = (deps: Deps): Breaker => {
     lastTransitionAt = clock.now();
     log[to === 'open' ? 'warn' : 'info']({ event: 'breaker.changed', breaker: name, from, to }, 'circuit changed');
   };
-  const makeCircuit = () =>
-    createCircuit({ name, options, clock, onTransition, onNews: (news) => deps.tell(name, news) });
+  const makeCircuit = (): Circuit => {
+    // Calls that began under other options still report to the circuit of then; what becomes of it concerns nobody.
+    const whileInUse =
+      <A extends unknown[]>(work: (...args: A) => void) =>
+      (...args: A): void =>
+        void (made === circuit && work(...args));
+    const made = createCircuit({
+      name,
+      options,
+      clock,
+      onTransition: whileInUse(onTransition),
+      onNews: whileInUse((news) => deps.tell(name, news)),
+    });
+    return made;
+  };
   let circuit = makeCircuit();
   let plain: Permit | undefined;
   let counted: Permit | undefined;
@@ -133,7 +153,7 @@ export const createBreaker = (deps: Deps): Breaker => {
       const { state, retryAfterMs } = circuit.view();
       options = given;
       circuit = makeCircuit();
-      if (state === 'open') circuit.adopt({ state, remainingMs: Math.min(retryAfterMs, options.openMs) });
+      if (state !== 'closed') circuit.adopt({ state: 'open', remainingMs: Math.min(retryAfterMs, options.openMs) });
     },
   };
 };

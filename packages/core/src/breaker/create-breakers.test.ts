@@ -158,6 +158,26 @@ describe('breakers', () => {
       options: { failureThreshold: 3, successThreshold: 2 },
     });
   });
+
+  it('go on probing when options change while nobody knows yet whether the dependency is well', async () => {
+    const { breakers, clock } = setUp();
+    breakers.get('a', { failureThreshold: 1, openMs: 5_000 });
+    await breakIt(breakers, 'a', 1);
+    clock.advanceMs(5_000);
+    breakers.get('a').permit().success();
+    const breaker = breakers.get('a', { failureThreshold: 2, openMs: 5_000 });
+    breaker.permit();
+    expect(breaker.view()).toMatchObject({ state: 'half_open', isProbing: true });
+    expect(() => breaker.permit()).toThrow(BreakerOpenError);
+  });
+
+  it('are not opened by calls that began before their options changed', () => {
+    const { breakers } = setUp();
+    const earlier = [1, 2].map(() => breakers.get('a', { failureThreshold: 2 }).permit());
+    breakers.get('a', { failureThreshold: 3 });
+    for (const permit of earlier) permit.failure();
+    expect(breakers.get('a').view()).toMatchObject({ state: 'closed', transitions: { open: 0 } });
+  });
 });
 
 describe('breakers that share a Redis', () => {
