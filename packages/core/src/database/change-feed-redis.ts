@@ -1,19 +1,7 @@
 import type { Redis } from 'ioredis';
 import { redisChannel } from '../redis-channel.ts';
+import { parseChange } from './parse-change.ts';
 import type { Change } from './transaction.ts';
-
-/** Longer than any topic or key of the hub. */
-const maxMessageLength = 500;
-
-const parse = (text: string): Change | undefined => {
-  if (text.length > maxMessageLength) return undefined;
-  try {
-    const [topic, key] = JSON.parse(text) as unknown[];
-    return typeof topic === 'string' && typeof key === 'string' ? { topic, key } : undefined;
-  } catch {
-    return undefined;
-  }
-};
 
 export type ChangeMessages = {
   /** Tells the other processes; returns at once and never fails. Without Redis nobody hears it. */
@@ -29,7 +17,7 @@ export const shareChanges = (redis: Redis, hear: (change: Change) => void): Chan
   subscriber.on('error', ignore);
   subscriber.on('ready', () => void subscriber.subscribe(channel).catch(ignore));
   subscriber.on('message', (_channel: string, text: string) => {
-    const change = parse(text);
+    const change = parseChange(text);
     if (change !== undefined) hear(change);
   });
   return {

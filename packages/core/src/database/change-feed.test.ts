@@ -77,6 +77,15 @@ test('a change whose messages were lost arrives with the poll', async () => {
   await until(() => seen.includes('silent'));
 });
 
+test('a notification that is none of the hub’s is passed over', async () => {
+  const { db, seen } = await process();
+  for (const message of ['', 'hello', '{', 'null', '["thing"]', '["thing", 1]'])
+    await database.owner`select pg_notify('hub_change', ${message})`;
+  await change(db, 'after');
+  await until(() => seen.filter((key) => key === 'after').length >= 2);
+  expect(new Set(seen)).toEqual(new Set(['after']));
+});
+
 test('a subscriber that fails keeps the others and the feed going', async () => {
   const onError = vi.fn<() => void>();
   const { db, feed, seen } = await process({ onError });

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Sql } from 'postgres';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { shareChanges } from './change-feed-redis.ts';
+import { parseChange } from './parse-change.ts';
 import { changeChannel } from './write-changes.ts';
 import type { Database } from './connect-database.ts';
 import type { Change, Tx } from './transaction.ts';
@@ -164,8 +165,8 @@ export const startChangeFeed = async (
   };
   const changes = createChangeReader(db.systemSql, (change, seq) => hear('poll', change, seq));
   const listener = await db.systemSql.listen(changeChannel, (message) => {
-    const [topic, key] = JSON.parse(message) as [string, string];
-    hear('notify', { topic, key });
+    const change = parseChange(message);
+    if (change !== undefined) hear('notify', change);
   });
   await proof.by(changes.readHead);
   const messages = redis === undefined ? undefined : shareChanges(redis, (change) => hear('redis', change));
