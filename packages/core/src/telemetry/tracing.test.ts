@@ -44,6 +44,15 @@ describe('the trace of a request', () => {
     expect(parseTraceparent(named ?? undefined)).toBe(named);
   });
 
+  it.each([
+    ['all zeros', '00000000-0000-0000-0000-000000000000'],
+    ['zeros in its second half', '0199c0de-0000-7000-0000-000000000000'],
+  ])('is a valid one although its own id is %s', (_what, zeros) => {
+    const given = withTraceOf({ id: zeros, headers: {} }, currentTraceparent);
+    expect(given).not.toBeNull();
+    expect(parseTraceparent(given ?? undefined)).toBe(given);
+  });
+
   it('does not exist outside a request', () => {
     expect(currentTraceparent()).toBeNull();
     expect(traceHeaders()).toEqual({});

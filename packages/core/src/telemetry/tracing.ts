@@ -27,11 +27,15 @@ export const parseTraceparent = (header: string | string[] | undefined): string 
 
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
 
-/** A request that came without a trace begins one, not sampled, under its own id: 32 hexadecimal digits as well. */
-const traceparentOfId = (id: string): string => {
-  const traceId = uuid.test(id) ? id.replaceAll('-', '') : createHash('sha256').update(id).digest('hex').slice(0, 32);
-  return `00-${traceId}-${traceId.slice(16)}-00`;
-};
+const notSampled = (traceId: string): string => `00-${traceId}-${traceId.slice(16)}-00`;
+
+/**
+ * A request that came without a trace begins one, not sampled, under its own id: 32 hexadecimal digits as well. Ids of
+ * callers may be anything, and zeros name no trace.
+ */
+const traceparentOfId = (id: string): string =>
+  (uuid.test(id) ? parseTraceparent(notSampled(id.replaceAll('-', ''))) : undefined) ??
+  notSampled(createHash('sha256').update(id).digest('hex').slice(0, 32));
 
 /** The trace of a request: the caller's, or one of its own. */
 export const traceparentOf = (source: TraceSource): string =>
