@@ -221,7 +221,14 @@ describe('an answer of an upstream', () => {
       response.writeHead(418, {
         'content-type': 'text/teapot',
         'cache-control': 'max-age=60',
-        'set-cookie': ['mine=1; Path=/', 'hub.session_token=forged; Path=/', '__Secure-hub.x=1'],
+        // The last two have no name; browsers send back their value as if it were name and value.
+        'set-cookie': [
+          'mine=1; Path=/',
+          'hub.session_token=forged; Path=/',
+          '__Secure-hub.x=1',
+          '=hub.session_token=forged',
+          ' = __Secure-hub.session_token=forged',
+        ],
         'x-request-id': 'forged',
         'clear-site-data': '"*"',
         connection: 'x-hop',

@@ -40,7 +40,8 @@ const ownPrefixes = ['x-hub-', 'x-forwarded', 'forwarded', 'x-original-', 'x-rew
 const isOwn = (name: string): boolean =>
   ownHeaders.has(name) || ownPrefixes.some((prefix) => name.startsWith(prefix)) || name.includes('_');
 
-const ownCookie = /^\s*(__Secure-|__Host-)?hub\./;
+/** A cookie without a name is sent back as its value alone, and so reads as whatever name that begins with. */
+const ownCookie = /^\s*=?\s*(__Secure-|__Host-)?hub\./;
 
 /** The cookies without the hub's own; undefined when nothing is left. */
 export const foreignCookies = (header: string): string | undefined => {
