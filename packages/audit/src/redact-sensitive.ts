@@ -25,12 +25,24 @@ const wordsOf = (name: string): string[] =>
     .split(/[^a-z0-9]+/)
     .filter((word) => word !== '');
 
-/** Whether a field of this name holds a secret, judged by its words: `apiKey`, `client_secret`, not `keyId`. */
-export const isSensitiveName = (name: string): boolean => {
+const judge = (name: string): boolean => {
   const words = wordsOf(name);
   const last = words.at(-1);
   if (last === undefined || aboutWords.has(last)) return false;
   return words.some((word) => secretWords.has(word) || secretEnding.test(word));
+};
+
+/** Names come from the code, so they are few; whatever a caller could invent beyond that is judged anew. */
+const maxJudged = 1_000;
+const judged = new Map<string, boolean>();
+
+/** Whether a field of this name holds a secret, judged by its words: `apiKey`, `client_secret`, not `keyId`. */
+export const isSensitiveName = (name: string): boolean => {
+  const known = judged.get(name);
+  if (known !== undefined) return known;
+  const isSensitive = judge(name);
+  if (judged.size < maxJudged) judged.set(name, isSensitive);
+  return isSensitive;
 };
 
 /** Removes what looks like a secret from a text, wherever it stands. */

@@ -234,6 +234,24 @@ test('a company with a backlog delays nobody else: another one waits for what wa
   expect(await effects(companyA)).toEqual(upTo(500));
 });
 
+test('a lane with a backlog delays no other lane of its company, and both are run together', async () => {
+  const [laneA, laneB] = [newId(), newId()];
+  await enqueue(300);
+  await database.owner`update job set lane = ${laneA}`;
+  await relay({ windowJobs: 30 });
+  await expect.poll(() => countOf('dispatched')).toBe(30);
+  await database.owner`
+    insert into job (id, company_id, lane, queue, payload)
+    select gen_random_uuid(), ${companyA}, ${laneB}, ${job.name}, jsonb_build_object('n', n)
+    from generate_series(1001, 1005) as n`;
+  work();
+  await untilDrained();
+  const [row] = await database.owner<{ before: number }[]>`
+    select count(*)::int as before from effect where at < (select max(at) from effect where n > 1000) and n < 1000`;
+  expect(row?.before).toBeLessThanOrEqual(60);
+  expect(batches.every(({ size }) => size === 10 || size === 5)).toBe(true);
+});
+
 test('every company gets its turn when more of them wait than one turn serves', async () => {
   const companies = Array.from({ length: 150 }, () => newId());
   for (const company of companies) await enqueue(2, company);

@@ -1,13 +1,13 @@
 import type { Sql } from 'postgres';
 import { newId } from '../ids.ts';
 import type { Queues } from './open-queues.ts';
-import { claimQueued, firstCompany, listOwners, listQueues, noCompany } from './claim-jobs.ts';
+import { beforeLanes, claimQueued, lastLane, listLanes, listQueues } from './claim-jobs.ts';
 
 export type ClaimWindow = {
   leaseSeconds: number;
   /** Jobs of one claim. */
   batchSize: number;
-  /** Jobs of one queue that may wait in BullMQ: what a newcomer of another company waits for at most. */
+  /** Jobs of one queue that may wait in BullMQ: what a newcomer in another lane waits for at most. */
   windowJobs: number;
   /** Jobs of one company that are dispatched together. */
   groupSizeOf(queue: string): number;
@@ -23,14 +23,14 @@ export type Turn = {
   full: boolean;
 };
 
-const ownersPerTurn = 64;
+const lanesPerTurn = 64;
 
 const nothing: Turn = { count: 0, more: false, full: false };
 
 /**
- * Claims due jobs and hands them over, so that companies take turns: each gets an equal part of the room that is left, and where one turn
- * ends the next one begins. A company's backlog so delays its own jobs; those of others wait for what has been handed
- * over, never for what is queued.
+ * Claims due jobs and hands them over, so that lanes (companies, or what their jobs name within) take turns: each gets
+ * an equal part of the room that is left, and where one turn ends the next one begins. A backlog so delays its own lane;
+ * the others wait for what has been handed over, never for what is queued.
  */
 export const createTurns = (sql: Sql, window: ClaimWindow): (() => Promise<Turn>) => {
   const cursors = new Map<string, string>();
@@ -39,20 +39,19 @@ export const createTurns = (sql: Sql, window: ClaimWindow): (() => Promise<Turn>
     const groupSize = window.groupSizeOf(queue);
     const groups = Math.ceil(window.windowJobs / groupSize) - (await window.queues.countWaiting(queue));
     if (groups <= 0) return { ...nothing, full: true };
-    const limit = Math.min(ownersPerTurn, groups);
-    const owners = await listOwners(sql, queue, cursors.get(queue) ?? firstCompany, limit);
-    const isPageFull = owners.length === limit;
-    // Nothing is behind the last one, which stands for "no company".
-    const last = owners.at(-1)?.owner ?? noCompany;
-    if (isPageFull && last !== noCompany) cursors.set(queue, last);
+    const limit = Math.min(lanesPerTurn, groups);
+    const lanes = await listLanes(sql, queue, cursors.get(queue) ?? beforeLanes, limit);
+    const isPageFull = lanes.length === limit;
+    const last = lanes.at(-1)?.name ?? lastLane;
+    if (isPageFull && last !== lastLane) cursors.set(queue, last);
     else cursors.delete(queue);
-    const due = owners.flatMap(({ owner, due: isDue }) => (isDue ? [owner] : []));
+    const due = lanes.flatMap(({ name, due: isDue }) => (isDue ? [name] : []));
     if (due.length === 0) return { ...nothing, more: isPageFull };
-    const rowsPerOwner = Math.max(1, Math.floor(Math.min(window.batchSize, groups * groupSize) / due.length));
-    const claim = { queue, owners: due, rowsPerOwner, groupSize, leaseSeconds: window.leaseSeconds };
+    const rowsPerLane = Math.max(1, Math.floor(Math.min(window.batchSize, groups * groupSize) / due.length));
+    const claim = { queue, lanes: due, rowsPerLane, groupSize, leaseSeconds: window.leaseSeconds };
     const claimed = await claimQueued(sql, claim, newId());
     if (claimed.length > 0) await window.queues.dispatch(claimed);
-    return { count: claimed.length, more: isPageFull || claimed.length >= rowsPerOwner, full: false };
+    return { count: claimed.length, more: isPageFull || claimed.length >= rowsPerLane, full: false };
   };
 
   return async () => {

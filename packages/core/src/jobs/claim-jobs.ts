@@ -10,10 +10,10 @@ export type Claimed = {
   dispatch: string | null;
 };
 
-/** Stands for "no company" where companies take turns; the index of migration 0015 has it, too. */
-export const noCompany = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-/** Before all companies. */
-export const firstCompany = '00000000-0000-0000-0000-000000000000';
+/** The lane of jobs without company and lane; the index of migration 0015 has it, too. */
+export const lastLane = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+/** Before all lanes. */
+export const beforeLanes = '00000000-0000-0000-0000-000000000000';
 
 /** Everything here is planned for the sizes of the moment: a plan made for an empty table would be kept for a full one. */
 const planned = { prepare: false };
@@ -30,38 +30,39 @@ const listQueuesSql = `
 export const listQueues = async (sql: Sql): Promise<string[]> =>
   (await sql.unsafe<{ queue: string }[]>(listQueuesSql, [], planned)).map(({ queue }) => queue);
 
-const ownerSql = `coalesce(company_id, '${noCompany}'::uuid)`;
-const nextOwnerSql = (after: string): string => `
-  select ${ownerSql} as owner, run_at from job where state = 'queued' and queue = $1 and ${ownerSql} > ${after}
-  order by ${ownerSql}, run_at limit 1`;
-const listOwnersSql = `
+const laneSql = `coalesce(lane, company_id, '${lastLane}'::uuid)`;
+const nextLaneSql = (after: string): string => `
+  select ${laneSql} as name, run_at from job where state = 'queued' and queue = $1 and ${laneSql} > ${after}
+  order by ${laneSql}, run_at limit 1`;
+const listLanesSql = `
   with recursive waiting as (
-    (${nextOwnerSql('$2::uuid')})
+    (${nextLaneSql('$2::uuid')})
     union all
-    select next.owner, next.run_at from waiting cross join lateral (${nextOwnerSql('waiting.owner')}) next
-  ) select owner, run_at <= now() as due from waiting limit $3::int`;
+    select next.name, next.run_at from waiting cross join lateral (${nextLaneSql('waiting.name')}) next
+  ) select name, run_at <= now() as due from waiting limit $3::int`;
 
-/** The next companies with anything queued, and whether any of it is due. */
-export const listOwners = (sql: Sql, queue: string, after: string, limit: number) =>
-  sql.unsafe<{ owner: string; due: boolean }[]>(listOwnersSql, [queue, after, limit], planned);
+/** The next lanes with anything queued, and whether any of it is due. */
+export const listLanes = (sql: Sql, queue: string, after: string, limit: number) =>
+  sql.unsafe<{ name: string; due: boolean }[]>(listLanesSql, [queue, after, limit], planned);
 
 export type Claim = {
   queue: string;
-  owners: readonly string[];
-  /** At most so many of each company. */
-  rowsPerOwner: number;
+  lanes: readonly string[];
+  /** At most so many of each lane. */
+  rowsPerLane: number;
   groupSize: number;
   leaseSeconds: number;
 };
 
 const claimQueuedSql = `
   with due as (
-    select j.id, j.run_at, owner from unnest($2::uuid[]) as owner cross join lateral (
-      select id, run_at from job where state = 'queued' and queue = $1 and ${ownerSql} = owner and run_at <= now()
+    select j.* from unnest($2::uuid[]) as wanted cross join lateral (
+      select id, run_at, coalesce(company_id, wanted) as company from job
+      where state = 'queued' and queue = $1 and ${laneSql} = wanted and run_at <= now()
       order by run_at limit $3::int for update skip locked
     ) j
   ), named as (
-    select id, md5($4::text || owner || (row_number() over (partition by owner order by run_at, id) - 1) / $5::int)::uuid as name
+    select id, md5($4::text || company || (row_number() over (partition by company order by run_at, id) - 1) / $5::int)::uuid as name
     from due
   )
   update job set
@@ -71,15 +72,15 @@ const claimQueuedSql = `
   returning job.id, job.queue, job.generation, job.company_id, job.traceparent, job.dispatch`;
 
 /**
- * Claims what is due of these companies, and puts it into groups. SKIP LOCKED keeps two relays, and a relay and a worker
- * that is busy with the row, out of each other's way; so it does below.
+ * Claims what is due in these lanes, and puts it into groups by company. SKIP LOCKED keeps two relays, and a relay and a
+ * worker that is busy with the row, out of each other's way; so it does below.
  *
  * @param name new for every claim; the names of its groups are made from it
  */
 export const claimQueued = (sql: Sql, claim: Claim, name: string) => {
-  const { queue, owners, rowsPerOwner, groupSize, leaseSeconds } = claim;
-  const list = `{${owners.join(',')}}`;
-  return sql.unsafe<Claimed[]>(claimQueuedSql, [queue, list, rowsPerOwner, name, groupSize, leaseSeconds], planned);
+  const { queue, lanes, rowsPerLane, groupSize, leaseSeconds } = claim;
+  const list = `{${lanes.join(',')}}`;
+  return sql.unsafe<Claimed[]>(claimQueuedSql, [queue, list, rowsPerLane, name, groupSize, leaseSeconds], planned);
 };
 
 /** Takes over the jobs whose lease ran out, for one more lease: most of them may only be waiting for their turn. */

@@ -45,7 +45,7 @@ const lose = (times: number) => stores.database.owner`
 
 test('a job lost once after many dispatches that never reached Redis is still run', async () => {
   const sql = stores.database.db.systemSql;
-  const claim = { queue: job.name, owners: [companyId], rowsPerOwner: 10, groupSize: 1, leaseSeconds: 60 };
+  const claim = { queue: job.name, lanes: [companyId], rowsPerLane: 10, groupSize: 1, leaseSeconds: 60 };
   for (let pass = 0; pass < 25; pass += 1) await giveBack(sql, await claimQueued(sql, claim, newId()));
   expect(await stores.database.owner`select generation from job`).toEqual([{ generation: 25 }]);
   await lose(0);
