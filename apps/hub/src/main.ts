@@ -63,6 +63,16 @@ program
   });
 
 program
+  .command('partner-apis')
+  .description("run stand-ins of the partners' APIs on this machine, to try outbound deliveries without a contract")
+  .option('--port <number>', 'where to listen', '3900')
+  .option('--faults <names>', 'comma-separated faults to show in turn, such as resetAfterCommit', '')
+  .action(async ({ port, faults }: { port: string; faults: string }) => {
+    const { runPartnerApis } = await import('./commands/run-partner-apis.ts');
+    await runPartnerApis({ port: Number(port), faults: faults.split(',').filter((name) => name !== '') });
+  });
+
+program
   .command('docs')
   .description('write docs/errors.md and .env.example from the code')
   .option('--check', 'only say whether they are up to date')

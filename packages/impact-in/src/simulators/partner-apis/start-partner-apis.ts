@@ -84,6 +84,8 @@ const createRate = (requestsPerMinute: number) => {
 /**
  * Starts stand-ins of the partners' APIs on the loopback interface, so that the hub can be tried without a contract:
  * they check credentials, keep each event once for each idempotency key, and fail as told.
+ *
+ * @throws Error when the port cannot be had
  */
 export const startPartnerApis = async (options: PartnerApisOptions = {}): Promise<PartnerApis> => {
   const credentials = { ...defaultCredentials, ...options.credentials };
@@ -131,7 +133,10 @@ export const startPartnerApis = async (options: PartnerApisOptions = {}): Promis
   const server = createServer((request, response) => {
     answer(request, response).catch(() => write(response, { status: 400, body: { error: 'not readable' } }));
   });
-  await new Promise<void>((resolve) => void server.listen(options.port ?? 0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+  });
   const { port } = server.address() as AddressInfo;
   return {
     baseUrl: `http://127.0.0.1:${port}`,

@@ -1,0 +1,54 @@
+import { apiFaultNames, startPartnerApis, type ApiFault, type PartnerApis } from '@impact-hub/impact-in';
+import { untilSignal } from './run-until-signal.ts';
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+const pollMs = 200;
+
+/** Says what arrives, as it arrives, until asked to end. */
+const follow = (partners: PartnerApis, faults: readonly ApiFault[]): (() => void) => {
+  let seen = 0;
+  const timer = setInterval(() => {
+    for (const { api, path, fault } of partners.calls().slice(seen)) {
+      seen += 1;
+      say(`${api}  POST ${path}  ${fault ?? 'well'}  (${partners.records().length} effects)`);
+      const next = faults[seen % (faults.length + 1)];
+      if (faults.length > 0) partners.inject(next ?? null);
+    }
+  }, pollMs);
+  return () => clearInterval(timer);
+};
+
+/**
+ * Runs stand-ins of the partners' APIs on this machine until asked to end, and shows the credentials they accept.
+ *
+ * @param given faults to show in turn, each after a call that goes well
+ */
+export const runPartnerApis = async (options: { port: number; faults: readonly string[] }): Promise<void> => {
+  const faults = options.faults.filter((name): name is ApiFault => (apiFaultNames as string[]).includes(name));
+  const unknown = options.faults.filter((name) => !(apiFaultNames as string[]).includes(name));
+  if (unknown.length > 0) {
+    process.stderr.write(`There is no fault ${unknown.join(', ')}. Use some of: ${apiFaultNames.join(', ')}.\n`);
+    process.exitCode = 64;
+    return;
+  }
+  let partners: PartnerApis;
+  try {
+    partners = await startPartnerApis({ port: options.port });
+  } catch (error) {
+    process.stderr.write(
+      `Port ${options.port} cannot be used (${(error as Error).message}). Give another with --port.\n`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  say(`The partners' APIs are at ${partners.baseUrl}; the hub has to run with HUB_PARTNER_PRIVATE_ADDRESSES=allow.`);
+  say('They accept these credentials, for any tenant:');
+  say(JSON.stringify(partners.credentials, null, 2));
+  const stopFollowing = follow(partners, faults);
+  await untilSignal(() => process.exit(1));
+  stopFollowing();
+  await partners.close();
+};
