@@ -6,6 +6,7 @@ export type { EndpointCredentials } from './endpoints/new-secrets.ts';
 export type { ConfirmEvent, EventConfirmation, EventQuestion } from './confirmation/confirm-event.ts';
 export type { CreateEndpointInput, EndpointView } from './endpoints/schema.ts';
 export { setEndpointState } from './endpoints/set-endpoint-state.ts';
+export { endpointHeardAgain, endpointSilent } from './endpoints/silence/watch-silence.ts';
 export { deliveryUpdated } from './deliveries/process-receipt.ts';
 export { receiptConflict } from './deliveries/report-conflict.ts';
 export type { DeliveryDetail, ReplayItemView, ReplayView } from './replay/schema.ts';

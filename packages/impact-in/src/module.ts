@@ -2,6 +2,7 @@ import { defineModule } from '@impact-hub/core';
 import type { ImpactInDeps } from './deps.ts';
 import { askAgain } from './confirmation/ask-again.ts';
 import { createReceiptDays } from './inbox/receipt-days.ts';
+import { watchSilence } from './endpoints/silence/watch-silence.ts';
 import { jobs } from './jobs.ts';
 import { startSender } from './outbound/sending/start-sender.ts';
 import { replaySchedules } from './replay/schedules.ts';
@@ -35,6 +36,11 @@ export const impactInModule = defineModule<ImpactInDeps>({
       name: 'impact-in.forget-token-uses',
       everySeconds: 3_600,
       run: ({ db }) => forgetTokenUses(db.systemSql),
+    },
+    {
+      name: 'impact-in.watch-silence',
+      everySeconds: 10,
+      run: (deps, signal) => watchSilence(deps, signal),
     },
     {
       name: 'impact-in.confirm-again',

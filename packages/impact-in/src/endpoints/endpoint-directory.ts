@@ -12,6 +12,7 @@ export type EndpointDirectory = {
   /** Endpoints of the partner that claim this account, in the order to try; untrusted until a secret verifies. */
   findByHint(partner: PartnerName, hint: string): readonly Endpoint[];
   hasActive(partner: PartnerName): boolean;
+  countSilent(partner: PartnerName): number;
   /** False when the last complete load is too old to say that an endpoint does not exist. */
   isCurrent(): boolean;
   /** Reads one endpoint again, or all; resolves when what is committed now is known here. */
@@ -113,6 +114,7 @@ export const openEndpointDirectory = async (options: Options): Promise<EndpointD
     find: (id) => (isCurrent() ? endpoints.get(id) : undefined),
     findByHint: (partner, hint) => (isCurrent() ? (byHint.get(hintKey(partner, hint)) ?? []) : []),
     hasActive: (partner) => [...endpoints.values()].some((one) => one.partner === partner && one.state === 'active'),
+    countSilent: (partner) => [...endpoints.values()].filter((one) => one.partner === partner && one.isSilent).length,
     isCurrent,
     reload,
     stop: async () => {

@@ -26,6 +26,7 @@ export type Endpoint = {
   /** With the endpoint's own tolerance; null when the stored scheme is unknown, which refuses everything. */
   profile: Profile | null;
   state: 'active' | 'paused';
+  isSilent: boolean;
   hint: string | null;
   /** Whether a request has been proven with one of its secrets since it claims its hint, as far as is written down. */
   hasMatched: boolean;

@@ -32,6 +32,7 @@ type EndpointRow = {
   hint: string | null;
   has_matched: boolean;
   claimed_at: Date;
+  is_silent: boolean;
   tolerance_seconds: number;
   body_limit_bytes: number;
   allowed_networks: string[] | null;
@@ -57,7 +58,8 @@ type Deps = { sql: Sql; crypto: Crypto; clock: Clock; onSecretUnreadable(secretI
 const readRows = (sql: Sql, ids: readonly string[] | 'all') => sql<EndpointRow[]>`
   select e.id, e.company_id, e.partner, e.scheme, e.state, e.hint, e.tolerance_seconds, e.body_limit_bytes,
          e.allowed_networks, e.settings, coalesce(s.secrets, '[]')::text as secrets,
-         coalesce(s.has_matched, false) as has_matched, coalesce(e.hint_since, e.created_at) as claimed_at
+         coalesce(s.has_matched, false) as has_matched, coalesce(e.hint_since, e.created_at) as claimed_at,
+         e.silent_since is not null as is_silent
   from impact_in_endpoint e
   left join lateral (
     select json_agg(json_build_object('id', id, 'kind', kind, 'ciphertext', ciphertext, 'generation', generation,
@@ -168,6 +170,7 @@ export const createEndpointLoader = (deps: Deps): EndpointLoader => {
       scheme: row.scheme,
       profile,
       state: row.state,
+      isSilent: row.is_silent,
       hint: row.hint,
       hasMatched: row.has_matched,
       claimedAtMs: row.claimed_at.getTime(),
