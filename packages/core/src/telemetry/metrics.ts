@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { createCountedHistogram, type Observe } from './counted-histogram.ts';
 
 export type MetricsRegistry = Registry;
 
@@ -14,25 +15,26 @@ const requestSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 export type HttpMetrics = { observe(method: string, route: string, status: number, durationMs: number): void };
 
 export const createHttpMetrics = (registry: Registry): HttpMetrics => {
-  const duration = new Histogram({
+  const seriesOf = createCountedHistogram<'method' | 'route' | 'status'>({
     name: 'http_request_duration_seconds',
     help: 'Duration of HTTP requests by route and status.',
-    labelNames: ['method', 'route', 'status'],
     buckets: requestSeconds,
-    registers: [registry],
+    registry,
   });
-  // Each series is looked up by its labels once: prom-client hashes them on every call.
-  const series = new Map<string, Map<string, Histogram.Internal<string>>>();
-  const seriesOf = (method: string, route: string, status: number): Histogram.Internal<string> => {
-    const ofRoute = series.get(route) ?? new Map<string, Histogram.Internal<string>>();
-    if (ofRoute.size === 0) series.set(route, ofRoute);
-    const key = method + status;
-    const known = ofRoute.get(key) ?? duration.labels({ method, route, status: String(status) });
-    if (!ofRoute.has(key)) ofRoute.set(key, known);
-    return known;
+  // One map for each part: a key made of all three would have to be built and hashed for every request.
+  const byRoute = new Map<string, Map<string, Map<number, Observe>>>();
+  const add = (method: string, route: string, status: number): Observe => {
+    const byMethod = byRoute.get(route) ?? new Map<string, Map<number, Observe>>();
+    const byStatus = byMethod.get(method) ?? new Map<number, Observe>();
+    const observe = seriesOf({ method, route, status: String(status) });
+    byRoute.set(route, byMethod.set(method, byStatus.set(status, observe)));
+    return observe;
   };
   return {
-    observe: (method, route, status, durationMs) => seriesOf(method, route, status).observe(durationMs / 1_000),
+    observe: (method, route, status, durationMs) => {
+      const observe = byRoute.get(route)?.get(method)?.get(status) ?? add(method, route, status);
+      observe(durationMs / 1_000);
+    },
   };
 };
 
