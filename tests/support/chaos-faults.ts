@@ -1,15 +1,19 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import type { Installation } from './chaos-installation.ts';
+import type { EmbeddedHub } from './chaos-installation.ts';
 import type { Random } from './chaos-random.ts';
 
-export const faultNames = ['hub', 'postgres', 'backend', 'redis', 'flush'] as const;
+export const faultNames = ['hub', 'second', 'postgres', 'backend', 'redis', 'flush'] as const;
 export type FaultName = (typeof faultNames)[number];
+
+/** What is killed: an embedded hub, and perhaps a second process on its stores. */
+type Target = Pick<EmbeddedHub, 'dataDir' | 'killAndRestart'> & { second?: Pick<EmbeddedHub, 'killAndRestart'> };
 
 /** Of every 20 kills. `flush` is no kill and comes on top. */
 const killsOfTwenty: readonly FaultName[] = [
-  ...Array<FaultName>(7).fill('hub'),
+  ...Array<FaultName>(4).fill('hub'),
+  ...Array<FaultName>(3).fill('second'),
   ...Array<FaultName>(5).fill('postgres'),
   ...Array<FaultName>(4).fill('backend'),
   ...Array<FaultName>(4).fill('redis'),
@@ -29,13 +33,13 @@ export const planFaults = (kills: number, random: Random): FaultName[] => {
 };
 
 /** The process that the file names, if it is the installation's: the file of a killed server stays, its number is used again. */
-const pidOf = async ({ dataDir }: Installation, file: string): Promise<number> => {
+const pidOf = async ({ dataDir }: Target, file: string): Promise<number> => {
   const pid = Number.parseInt(await readFile(join(dataDir, file), 'utf8'), 10);
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
   if (!commandLine.includes(dataDir)) throw new Error(`${file} names no process of ${dataDir}`);
   return pid;
 };
-const postmasterOf = (hub: Installation): Promise<number> => pidOf(hub, 'postgres/cluster/postmaster.pid');
+const postmasterOf = (hub: Target): Promise<number> => pidOf(hub, 'postgres/cluster/postmaster.pid');
 
 const parentOf = async (pid: string): Promise<number> => {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
@@ -74,8 +78,9 @@ const flushRedis = async (dataDir: string): Promise<void> => {
   });
 };
 
-const injectors: Record<FaultName, (hub: Installation, random: Random) => Promise<void>> = {
+const injectors: Record<FaultName, (hub: Target, random: Random) => Promise<void>> = {
   hub: (hub) => hub.killAndRestart(),
+  second: ({ second }) => second?.killAndRestart() ?? Promise.resolve(),
   postgres: async (hub) => {
     process.kill(await postmasterOf(hub), 'SIGKILL');
   },
@@ -94,14 +99,14 @@ const patienceMs = 30_000;
  * Does it, as soon as there is something to do it to: a store that the fault before has ended comes back first.
  * @throws Error when the hub has not brought the store back within 30 s
  */
-export const injectFault = async (fault: FaultName, hub: Installation, random: Random): Promise<void> => {
+export const injectFault = async (fault: FaultName, hub: Target, random: Random): Promise<void> => {
   const giveUpAtMs = performance.now() + patienceMs;
   for (;;) {
     try {
       await injectors[fault](hub, random);
       return;
     } catch (cause) {
-      if (fault === 'hub' || performance.now() > giveUpAtMs)
+      if (fault === 'hub' || fault === 'second' || performance.now() > giveUpAtMs)
         throw new Error(`there was nothing to ${fault === 'flush' ? 'flush' : 'kill'} (${fault})`, { cause });
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

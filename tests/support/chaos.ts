@@ -1,9 +1,12 @@
-import { connectSql } from '@impact-hub/core';
+import { connectSql, type Sql } from '@impact-hub/core';
 import { injectFault, planFaults, type FaultName } from './chaos-faults.ts';
-import { installHub, ownerUrlOf, type Installation } from './chaos-installation.ts';
+import { installEverything, ownerUrlOf, type Installation } from './chaos-installation.ts';
+import { newLedger, type Ledger } from './chaos-ledger.ts';
+import { startOrdering } from './chaos-outbound.ts';
 import { createRandom, type Random } from './chaos-random.ts';
 import { recount, type Recount } from './chaos-recount.ts';
-import { startSenders, type Ledger } from './chaos-senders.ts';
+import { startReplays } from './chaos-replays.ts';
+import { startSenders } from './chaos-senders.ts';
 
 export type ChaosOptions = {
   /** The same seed gives the same schedule; what each fault hits in the hub depends on the machine. */
@@ -48,14 +51,17 @@ const untilAcknowledging = async (ledger: Ledger, fault: FaultName): Promise<voi
 
 type Tally = { kills: number; flushes: number; recoveriesMs: number[] };
 
-const spreadFaults = async (
-  hub: Installation,
-  ledger: Ledger,
-  random: Random,
-  options: ChaosOptions,
-): Promise<Tally> => {
+/** Replays of each company in one run. */
+const replayRounds = 3;
+
+type Scene = { hub: Installation; ledger: Ledger; replays: ReturnType<typeof startReplays> };
+
+const spreadFaults = async ({ hub, ledger, replays }: Scene, random: Random, options: ChaosOptions): Promise<Tally> => {
   const tally: Tally = { kills: 0, flushes: 0, recoveriesMs: [] };
-  for (const fault of planFaults(options.kills, random)) {
+  const plan = planFaults(options.kills, random);
+  const faultsPerReplay = Math.ceil(plan.length / (replayRounds + 1));
+  for (const [index, fault] of plan.entries()) {
+    if (index > 0 && index % faultsPerReplay === 0) replays.begin();
     await injectFault(fault, hub, random);
     const injectedAtMs = performance.now();
     if (fault === 'flush') tally.flushes += 1;
@@ -73,44 +79,63 @@ const spreadFaults = async (
   return tally;
 };
 
-/** Waits until no job is left that would still run. */
+/**
+ * Waits until nothing is left that would still be done: jobs, replays, deliveries to partners. Pauses of minutes between
+ * two attempts at a partner are cut short; a claim whose process was killed is given up after some seconds.
+ */
 const drain = async (hub: Installation, onProgress: ChaosOptions['onProgress']): Promise<void> => {
   const sql = connectSql(await ownerUrlOf(hub), { maxConnections: 1, applicationName: 'chaos-drain' });
   try {
     const startedAtMs = performance.now();
     for (let reported = -1; performance.now() - startedAtMs < drainTimeoutMs;) {
-      const [row] = await sql<{ left: number }[]>`select count(*)::int as left from job where state <> 'dead'`;
+      await hurryOutbound(sql);
+      const [row] = await sql<{ left: number }[]>`
+        select (select count(*)::int from job where state <> 'dead')
+             + (select count(*)::int from impact_in_outbound where state <> 'done')
+             + (select coalesce(sum(greatest(selected - succeeded - failed - skipped, 1)), 0)::int
+                from impact_in_replay where state in ('waiting', 'running')) as left`;
       const left = row?.left ?? 0;
       if (left === 0) return;
-      if (reported === -1 || left < reported * 0.75) onProgress?.(`${left} jobs left`);
+      if (reported === -1 || left < reported * 0.75) onProgress?.(`${left} things left to do`);
       reported = left;
-      await pause(100);
+      await pause(200);
     }
   } finally {
     await sql.end({ timeout: 2 });
   }
 };
 
+/** Of the two minutes a claim holds, so many seconds are left when the process is known to be dead. */
+const abandonedClaimSeconds = 105;
+
+const hurryOutbound = (sql: Sql) => sql`
+  update impact_in_outbound set due_at = now()
+  where (state = 'waiting' and due_at > now())
+     or (state = 'sending' and due_at < now() + make_interval(secs => ${abandonedClaimSeconds}))`;
+
 const medianOf = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /**
- * Runs a real embedded hub under continuous load of signed webhooks while its process and its stores are killed, then
- * stops the load, lets the hub finish and recounts what it has stored and done.
+ * Runs two processes of a real hub under continuous load of signed webhooks, orders to send and replays while they and
+ * their stores are killed, then stops the load, lets the hub finish and recounts what it has stored and done.
  *
  * @throws Error when the hub does not recover from a fault
  */
 export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
   const startedAtMs = performance.now();
-  const hub = await installHub();
+  const hub = await installEverything();
   try {
-    const senders = await startSenders(hub, options.seed);
-    const { ledger } = senders;
+    const ledger = newLedger();
+    const senders = await startSenders(hub, ledger, options.seed);
+    const ordering = startOrdering(hub, ledger, options.seed);
+    const replays = startReplays(hub);
     let tally: Tally;
     try {
-      tally = await spreadFaults(hub, ledger, createRandom(options.seed), options);
+      tally = await spreadFaults({ hub, ledger, replays }, createRandom(options.seed), options);
+      await replays.allBegun();
     } finally {
-      await senders.stop();
+      await Promise.all([senders.stop(), ordering.stop()]);
     }
     const stoppedAtMs = performance.now();
     await drain(hub, options.onProgress);

@@ -39,3 +39,5 @@ export { makeEvent, type EventSeed, type SimulatedEvent } from './simulators/mak
 export { mintToken, type TokenDraft } from './simulators/mint-token.ts';
 export { signRequest, type SignedRequest, type SignInput } from './simulators/sign-request.ts';
 export { sendRequest, simulatePartner, type Simulation } from './simulators/simulate-partner.ts';
+export { apiFaultNames, type ApiFault } from './simulators/partner-apis/api-faults.ts';
+export { startPartnerApis, type PartnerApis } from './simulators/partner-apis/start-partner-apis.ts';
