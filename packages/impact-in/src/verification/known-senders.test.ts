@@ -164,7 +164,7 @@ describe('independent libraries', () => {
 type Case = { tcId: number; key: string; msg: string; tag: string };
 const wycheproof = JSON.parse(
   readFileSync(new URL('vectors/wycheproof-hmac-sha256.json', import.meta.url), 'utf8'),
-) as Record<'valid' | 'modifiedInBit0', Case[]>;
+) as Record<'valid' | 'truncated' | 'modifiedInBit0', Case[]>;
 
 describe('Wycheproof', () => {
   const bare: CustomProfileInput = { ...knownSenders.goodstack, keyEncoding: 'hex' };
@@ -174,6 +174,10 @@ describe('Wycheproof', () => {
   it.each(wycheproof.valid)('accepts case $tcId, and no shorter tag', (each) => {
     expect(judge(each, each.tag)).toBe(true);
     expect(judge(each, each.tag.slice(0, 32))).toBe(false);
+  });
+
+  it.each(wycheproof.truncated)('refuses case $tcId, the first half of a right tag', (each) => {
+    expect(judge(each, each.tag)).toBe(false);
   });
 
   it.each(wycheproof.modifiedInBit0)('refuses case $tcId, and the right tag with any bits flipped', (each) => {
