@@ -24,7 +24,7 @@ import { judgeHead } from './refuse-ambiguous-headers.ts';
 import { takeJson } from './refuse-unexpected.ts';
 import { registerRoute } from './register-route.ts';
 import { isStreamRoute, registerStreamRoutes } from './register-stream-route.ts';
-import { maxPathPartLength, problemBody, problemMediaType, toProblem } from './render-problem.ts';
+import { maxPathPartLength, problemBodyFor, problemMediaType, toProblem } from './render-problem.ts';
 import { requestIdOf } from './request-id.ts';
 import { isServerFailure, reserveRequestState, stateOf } from './request-state.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -46,9 +46,6 @@ export type HttpServerOptions = {
   /** Addresses or ranges of proxies whose `X-Forwarded-For` is believed; none by default. */
   trustProxy?: readonly string[];
 };
-
-const schemeAndHost = /^[a-z]+:\/\/[^/?]*/i;
-const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0]?.replace(schemeAndHost, '') || '/';
 
 const callerOf = (principal: Principal): Record<string, unknown> => {
   if (principal.kind === 'api_key') return { companyId: principal.companyId, keyId: principal.keyId };
@@ -100,7 +97,7 @@ const addErrorRendering = (server: FastifyInstance): void => {
       .headers(problem.options.headers ?? {})
       .type(problemMediaType)
       .serializer(JSON.stringify)
-      .send(problemBody(problem, { id: request.id, path: pathOf(request) }));
+      .send(problemBodyFor(problem, request));
   });
   server.setNotFoundHandler(() => {
     throw notFound();
@@ -139,7 +136,7 @@ const serverOptions = (
         .status(status)
         .headers({ ...headers, 'x-request-id': request.id })
         .type(problemMediaType)
-        .send(JSON.stringify(problemBody(problem, { id: request.id, path: pathOf(request) })));
+        .send(JSON.stringify(problemBodyFor(problem, request)));
       logRequest(options, request, status, untyped.elapsedTime);
     },
   };

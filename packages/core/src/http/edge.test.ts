@@ -107,6 +107,12 @@ describe('the edge', () => {
       body: '{"id":"1"}',
     });
   });
+
+  it('stores problems as they go out, also for an address in absolute form', async () => {
+    const answer = problemAnswer(overloaded(), { id: 'order-12345', url: 'http://hub.example/things/1?secret=2' });
+    expect(JSON.parse(answer.body)).toMatchObject({ instance: '/things/1', requestId: 'order-12345' });
+    expect(answer.body).not.toContain('secret');
+  });
 });
 
 describe('a method that an address does not take', () => {

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Route } from '../module/define-route.ts';
 import type { Principal } from '../module/principal.ts';
 import type { ProblemError } from '../problem/define-problem.ts';
-import { problemBody, problemMediaType } from './render-problem.ts';
+import { problemBodyFor, problemMediaType } from './render-problem.ts';
 
 /** An answer as it goes out: serialised, so that it can be stored and sent again byte for byte. */
 export type Answer = {
@@ -43,8 +43,8 @@ export type Edge = {
 };
 
 /** A problem as the answer that would be sent for it. */
-export const problemAnswer = (problem: ProblemError, request: FastifyRequest): Answer => ({
+export const problemAnswer = (problem: ProblemError, request: Pick<FastifyRequest, 'id' | 'url'>): Answer => ({
   status: problem.definition.status,
   headers: { ...problem.options.headers, 'content-type': problemMediaType },
-  body: JSON.stringify(problemBody(problem, { id: request.id, path: request.url.split('?', 1)[0] ?? '/' })),
+  body: JSON.stringify(problemBodyFor(problem, request)),
 });

@@ -80,3 +80,9 @@ export const problemBody = (problem: ProblemError, request: { id: string; path: 
     ...(errors === undefined ? {} : { errors }),
   };
 };
+
+const schemeAndHost = /^[a-z]+:\/\/[^/?]*/i;
+
+/** The body for a request whose address may be in absolute form (RFC 9112 §3.2.2). */
+export const problemBodyFor = (problem: ProblemError, { id, url }: { id: string; url: string }): ProblemBody =>
+  problemBody(problem, { id, path: url.split('?', 1)[0]?.replace(schemeAndHost, '') || '/' });
