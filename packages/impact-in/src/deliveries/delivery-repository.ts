@@ -82,5 +82,6 @@ export const countTraffic = async (
     where company_id = ${tx.companyId} and received_at >= ${from} and received_at < ${to} group by partner, status`,
   receipts: await tx.sql<Count[]>`
     select partner, outcome as kind, count(*)::int as count from impact_in_receipt
-    where company_id = ${tx.companyId} and received_at >= ${from} and received_at < ${to} group by partner, outcome`,
+    where company_id = ${tx.companyId} and received_at >= ${from} and received_at < ${to} and outcome <> 'test'
+    group by partner, outcome`,
 });

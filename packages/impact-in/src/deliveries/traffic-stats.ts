@@ -24,7 +24,10 @@ export const trafficStats = (
   counts: { deliveries: readonly Count[]; receipts: readonly Count[] },
 ): z.output<typeof statsView> => {
   const deliveries = tally(counts.deliveries, deliveryStatuses);
-  const receipts = tally(counts.receipts, receiptOutcomes);
+  const receipts = tally(
+    counts.receipts,
+    receiptOutcomes.filter((outcome) => outcome !== 'test'),
+  );
   const bad = (receipts.byKind['rejected'] ?? 0) + (receipts.byKind['quarantined'] ?? 0);
   return {
     ...range,

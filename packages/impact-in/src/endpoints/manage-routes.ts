@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { changeEndpoint } from './change-endpoint.ts';
 import { changeEndpointBody, deleteEndpointBody } from './change-schema.ts';
 import { deleteEndpoint } from './delete-endpoint.ts';
+import { pingEndpoint } from './ping/ping-endpoint.ts';
+import { pingBody, pingView } from './ping/schema.ts';
 import { retireSecret } from './retire-secret.ts';
 import { rotateSecret } from './rotate-secret.ts';
 import { retireSecretBody, rotatedEndpointView, rotateSecretBody, secretParams } from './rotation-schema.ts';
@@ -108,7 +110,24 @@ const retire = defineRoute({
   },
 });
 
+const ping = defineRoute({
+  method: 'POST',
+  path: `${path}/:id/ping`,
+  operationId: 'pingEndpoint',
+  summary: 'Try a receiver with an event that the hub signs as the partner would',
+  description:
+    'The event is verified and stored as those of the partner are, as a receipt with the outcome `test`. There is no ' +
+    'delivery of it, and it does not count as traffic of the partner.',
+  access: canManage,
+  input: { params: endpointParams, body: pingBody },
+  output: { 200: pingView },
+  idempotency: 'refused',
+  handler: async ({ input, deps, principal, request }) =>
+    pingEndpoint(deps, { principal, request }, { id: input.params.id, secretId: input.body?.secretId }),
+});
+
 export const manageRoutes = [
+  ping,
   change,
   remove,
   setState('pause', 'paused', 'Pause a receiver: authentic requests get 503 until it is resumed'),

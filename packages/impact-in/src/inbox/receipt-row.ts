@@ -20,7 +20,8 @@ export type ReceiptRow = {
 
 /** A receipt whose sender is proven: it takes part in recognising duplicates. */
 export type AuthenticReceiptRow = ReceiptRow & {
-  outcome: 'accepted' | 'quarantined';
+  /** `test`: sent by the hub itself; stored like the others, and there is no job for it. */
+  outcome: 'accepted' | 'quarantined' | 'test';
   /** SHA-256, 32 bytes. */
   dedupeKey: Buffer;
   /** SHA-256 of the raw body. */

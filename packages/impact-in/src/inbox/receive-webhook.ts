@@ -75,7 +75,8 @@ const rowOf = (webhook: Webhook, endpoint: Endpoint, arrivedAtMs: number): Omit<
   arrivedAtMs,
 });
 
-const authenticRow = (
+/** The receipt of a webhook whose sender is proven. */
+export const authenticRow = (
   webhook: Webhook,
   endpoint: Endpoint,
   verified: Verified,
