@@ -44,18 +44,19 @@ export const createOutboundMetrics = (registry: MetricsRegistry, sql: Sql): Outb
   });
   const late = new Gauge({
     name: 'impact_in_outbound_oldest_due_seconds',
-    help: 'How long the outbound delivery that is due longest has been due.',
+    help: 'How long the outbound delivery that is due longest has been due; paused connections do not count.',
     registers,
   });
   new Gauge({
     name: 'impact_in_outbound_backlog',
-    help: 'Outbound deliveries that have not ended, by state: waiting, sending.',
+    help: 'Outbound deliveries of active connections that have not ended, by state: waiting, sending.',
     labelNames: ['state'],
     registers,
     async collect() {
       const rows = await sql<Backlog[]>`
-        select state, count(*)::int as count, greatest(extract(epoch from now() - min(due_at)), 0)::float8 as "lateSeconds"
-        from impact_in_outbound where state <> 'done' group by state`.catch(() => undefined);
+        select o.state, count(*)::int as count, greatest(extract(epoch from now() - min(o.due_at)), 0)::float8 as "lateSeconds"
+        from impact_in_outbound o join impact_in_connection c on c.id = o.connection_id and c.state = 'active'
+        where o.state <> 'done' group by o.state`.catch(() => undefined);
       if (rows === undefined) return;
       for (const state of ['waiting', 'sending'])
         this.set({ state }, rows.find((row) => row.state === state)?.count ?? 0);

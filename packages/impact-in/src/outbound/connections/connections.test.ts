@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sendCall } from '../sending/send-call.ts';
 import { createStage, type Stage } from '../test-outbound.ts';
 
 let stage: Stage;
@@ -110,6 +111,32 @@ describe('a connection', () => {
     await expect(stage.send(companyId, id)).rejects.toThrow('connection_not_found');
     await stage.sendAll();
     expect(stage.partner.records().some(({ idempotencyKey }) => idempotencyKey === deliveryId)).toBe(false);
+  });
+
+  test('that is deleted during a call leaves nothing open, and believes good news', async () => {
+    for (const [fault, status] of [
+      [null, 'success'],
+      ['error500', 'failed'],
+    ] as const) {
+      const id = await stage.connect(companyId, 'goodera-key');
+      const deliveryId = await stage.send(companyId, id);
+      stage.partner.inject(fault);
+      const { company } = stage.hub.db;
+      let transactions = 0;
+      const deletesMeanwhile: typeof company = async (owner, work) => {
+        transactions += 1;
+        // The third one records.
+        if (transactions === 3) await stage.ask(companyId, 'DELETE', `/connections/${id}`);
+        return company(owner, work);
+      };
+      const deps = { ...stage.deps, db: { ...stage.hub.db, company: deletesMeanwhile } };
+      await sendCall(deps, { companyId, connectionId: id }, new AbortController().signal);
+      expect(await stage.detail(companyId, deliveryId)).toMatchObject({
+        status,
+        attempts: 1,
+        sending: { nextAttemptAt: null },
+      });
+    }
   });
 
   test('that is paused keeps what is to be sent until it is resumed', async () => {

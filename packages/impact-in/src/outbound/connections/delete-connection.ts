@@ -5,10 +5,10 @@ import type { EndpointMaker } from '../../endpoints/create-endpoint.ts';
 import { connectionNotFound } from '../../problems.ts';
 import { findConnection, updateConnection } from './repository.ts';
 
-/** What has not been sent yet fails, except for attempts under way, whose answer still counts. */
+/** What has not been sent yet fails; so does what is being sent, unless its answer is good news. */
 const endDeliveries = (tx: Tx, connectionId: string, now: Date) => tx.sql<{ id: string }[]>`
   with ended as (
-    update impact_in_outbound set state = 'done' where connection_id = ${connectionId} and state = 'waiting'
+    update impact_in_outbound set state = 'done' where connection_id = ${connectionId} and state <> 'done'
     returning delivery_id
   )
   update impact_in_delivery d set status = 'failed', outcome = 'dead', last_error = 'the connection was deleted',

@@ -40,6 +40,8 @@ const writtenForms = (text: string): string[] => [
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'),
 ];
 
+const mailAddress = /[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+/g;
+
 /** Shorter texts say little, and removing them would remove everything. */
 const minSecretCharacters = 3;
 
@@ -58,7 +60,8 @@ export const createRedactor = (
   const texts = [...secrets, ...personal].filter((text) => text.length >= minSecretCharacters).flatMap(writtenForms);
   // The longest first: one may be part of another.
   const forms = [...new Set(texts)].toSorted((a, b) => b.length - a.length);
-  return (text) => redactText(forms.reduce((left, form) => left.replaceAll(form, removed), text));
+  return (text) =>
+    redactText(forms.reduce((left, form) => left.replaceAll(form, removed), text)).replaceAll(mailAddress, removed);
 };
 
 const nameOfPersonal =
