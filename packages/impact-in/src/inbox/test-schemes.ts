@@ -95,14 +95,18 @@ export const send = (hub: Pick<TestHub, 'server'>, { url, headers, body }: Sendi
   hub.server.inject({ method: 'POST', url, headers, payload: body });
 
 /** Another process of the same hub, as far as webhooks go. */
-export const openOther = async (hub: TestHub, overrides: Partial<ImpactInOptions> = {}) => {
+export const openOther = async (
+  hub: TestHub,
+  overrides: Partial<ImpactInOptions> = {},
+  log = createLogger({ level: 'silent' }),
+) => {
   const impactIn = await hub.open(overrides);
   const server = buildHttpServer({
     modules: [bindModule(impactInModule, impactIn.deps)],
     authorize: () => {
       throw new Error('webhooks only');
     },
-    log: createLogger({ level: 'silent' }),
+    log,
     metrics: createHttpMetrics(createMetrics()),
   });
   await server.ready();
@@ -110,5 +114,5 @@ export const openOther = async (hub: TestHub, overrides: Partial<ImpactInOptions
     await server.close();
     await impactIn.stop();
   };
-  return { server, close };
+  return { server, impactIn, close };
 };
