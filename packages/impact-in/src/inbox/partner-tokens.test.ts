@@ -133,6 +133,15 @@ describe('keys at an address', () => {
     keySet.isUp = true;
   });
 
+  test('are not read when there is no end to them', async () => {
+    const partner = newIssuer();
+    keySet.keys = [partner.jwk, { padding: 'x'.repeat(300_000) }];
+    const endpoint = await addPublishing();
+    expect((await post(endpoint, newToken(partner), bodyOf())).statusCode).toBe(503);
+    keySet.keys = [partner.jwk, { padding: 'x'.repeat(200_000) }];
+    expect((await post(await addPublishing(), newToken(partner), bodyOf())).statusCode).toBe(200);
+  });
+
   test('are not looked for elsewhere when the address redirects', async () => {
     const partner = newIssuer();
     keySet.keys = [partner.jwk];
