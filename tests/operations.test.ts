@@ -69,7 +69,7 @@ test('the administrator of a company cannot mint a key that sees the installatio
     { cookie: cookieOf.company_admin, origin: 'http://hub.test' },
     body,
   );
-  expect(answer.statusCode, answer.body).toBeGreaterThanOrEqual(400);
+  expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([403, 'api_keys.scope_not_held']);
 });
 
 test.each(changes)('%s %s is in the audit log', async (method, path) => {
@@ -183,8 +183,28 @@ describe('circuit breakers', () => {
 
 test('the figures of the audit log cover the installation, and count anew after a reset', async () => {
   type View = { partitions: number; bytes: number; writtenSinceReset: number; since: string | null };
-  const { resetAt } = (await asOperator('POST', '/api/health/audit/reset')).json<{ resetAt: string }>();
+  const sql = hub.database.owner;
+  const written = async () => {
+    const [row] = await sql<{ n: number }[]>`
+      select sum(pg_stat_get_tuples_inserted(inhrelid))::int as n from pg_inherits
+      where inhparent = 'audit_event'::regclass`;
+    return row?.n ?? 0;
+  };
+  let resetAt: string | undefined;
+  const writtenAtReset = async () => {
+    ({ resetAt } = (await asOperator('POST', '/api/health/audit/reset')).json<{ resetAt: string }>());
+    const [row] = await sql<{ key: string }[]>`
+      select key from hub_change where topic = 'operations.reset' order by seq desc limit 1`;
+    return Number(row?.key.split(':')[3]);
+  };
+  let base = 0;
+  // PostgreSQL counts what a connection wrote a second late.
+  await expect.poll(async () => (base = await writtenAtReset()), { timeout: 15_000 }).toBeGreaterThan(0);
+  const atLeast = await written();
   const view = (await asOperator('GET', '/api/health/audit')).json<View>();
+  const atMost = await written();
   expect(view.since).toBe(resetAt);
-  expect([view.partitions > 0, view.bytes > 0, view.writtenSinceReset >= 0]).toEqual([true, true, true]);
+  expect([view.partitions > 0, view.bytes > 0]).toEqual([true, true]);
+  expect(view.writtenSinceReset).toBeGreaterThanOrEqual(atLeast - base);
+  expect(view.writtenSinceReset).toBeLessThanOrEqual(atMost - base);
 });
