@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { createCountedHistogram, type Observe } from './counted-histogram.ts';
+import { readInTime } from './read-in-time.ts';
 
 export type MetricsRegistry = Registry;
 
@@ -71,16 +72,10 @@ type Backlog = readonly { state: string; count: number; oldestDueSeconds: number
  * answer in time the two figures are left out, so that all others are still there just when they are needed.
  */
 export const registerJobBacklog = (registry: Registry, read: () => Promise<Backlog>): void => {
-  const readInTime = async (): Promise<Backlog | undefined> => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(resolve, backlogReadTimeoutMs, undefined);
-    });
-    return Promise.race([read().catch(() => undefined), late]).finally(() => clearTimeout(timer));
-  };
   // Both figures of one scrape come from one read.
-  let reading: Promise<Backlog | undefined> | undefined;
-  const backlog = (): Promise<Backlog | undefined> => (reading ??= readInTime().finally(() => (reading = undefined)));
+  let reading: Promise<Backlog | null> | undefined;
+  const backlog = (): Promise<Backlog | null> =>
+    (reading ??= readInTime(read(), backlogReadTimeoutMs).finally(() => (reading = undefined)));
   new Gauge({
     name: 'jobs_oldest_due_seconds',
     help: 'Age of the oldest job that is due and unfinished; NaN when the database does not answer.',
