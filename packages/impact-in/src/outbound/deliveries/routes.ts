@@ -16,12 +16,13 @@ const send = async (
   deps: ImpactInDeps,
   { principal, request }: { principal: CompanyPrincipal; request: RequestInfo },
   deliveries: readonly SendDelivery[],
+  pathOf: (index: number, field: string) => string,
 ) => {
   const { companyId } = principal;
   const sealer = await deps.crypto.openSealer({ companyId, purpose: outboundPurpose });
   return deps.db.company(companyId, async (tx) => {
     const maker = { actor: actorOf(principal), request };
-    const ids = await sendDeliveries(tx, { clock: deps.clock, sealer }, maker, deliveries);
+    const ids = await sendDeliveries(tx, { clock: deps.clock, sealer }, maker, deliveries, pathOf);
     return selectDeliveriesById(tx, ids);
   });
 };
@@ -36,7 +37,7 @@ const sendOne = defineRoute({
   access,
   input: { body: sendDeliveryBody },
   output: { 202: deliveryView },
-  handler: async ({ input, deps, ...call }) => (await send(deps, call, [input.body]))[0],
+  handler: async ({ input, deps, ...call }) => (await send(deps, call, [input.body], (_, field) => field))[0],
 });
 
 const sendSeveral = defineRoute({
@@ -48,7 +49,9 @@ const sendSeveral = defineRoute({
   access,
   input: { body: sendDeliveriesBody },
   output: { 202: z.object({ data: z.array(deliveryView) }) },
-  handler: async ({ input, deps, ...call }) => ({ data: await send(deps, call, input.body.deliveries) }),
+  handler: async ({ input, deps, ...call }) => ({
+    data: await send(deps, call, input.body.deliveries, (index, field) => `deliveries/${index}/${field}`),
+  }),
 });
 
 export const outboundDeliveryRoutes = [sendOne, sendSeveral];

@@ -11,9 +11,6 @@ import type { SendDelivery } from './schema.ts';
 type Deps = { clock: Clock; sealer: Sealer };
 type Target = { id: string; partner: string; state: string };
 
-const fieldOf = (index: number, count: number, field: string): string =>
-  count === 1 ? field : `deliveries/${index}/${field}`;
-
 /** The connections that deliveries name, by id; those a partner's name stands for, by that. Kept as they are meanwhile. */
 const findTargets = async (tx: Tx): Promise<Map<string, Target[]>> => {
   const rows = await tx.sql<Target[]>`
@@ -107,6 +104,7 @@ const refuseRepeated = async (tx: Tx, rows: readonly Row[]): Promise<void> => {
  * Takes deliveries to be sent, all or none, in the transaction of their company. The sender begins when it commits.
  *
  * @param deps.sealer of the company, for the purpose of outbound events
+ * @param pathOf where a field of a delivery stands in the body
  * @returns the ids of the deliveries, in order
  * @throws ProblemError `impact_in.connection_not_found`, `impact_in.transaction_conflict`, `request.invalid`
  */
@@ -115,12 +113,13 @@ export const sendDeliveries = async (
   deps: Deps,
   maker: EndpointMaker,
   deliveries: readonly SendDelivery[],
+  pathOf: (index: number, field: string) => string,
 ): Promise<string[]> => {
   const targets = await findTargets(tx);
   const rows = deliveries.map((delivery, index) =>
     rowOf(
       deps.sealer,
-      targetOf(targets, delivery, (name) => fieldOf(index, deliveries.length, name)),
+      targetOf(targets, delivery, (name) => pathOf(index, name)),
       delivery,
     ),
   );

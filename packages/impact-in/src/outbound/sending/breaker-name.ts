@@ -7,5 +7,8 @@ import type { ConnectionRow } from '../tables.ts';
 export const breakerNameOf = ({ api, baseUrl }: Pick<ConnectionRow, 'api' | 'baseUrl'>): string =>
   `partner:${api}:${baseUrl.replace(/^https?:\/\//, '')}`.slice(0, 200);
 
-/** A single company's failures open no circuit that others keep busy with successes. */
-export const partnerBreaker = { minFailureShare: 0.5 } as const;
+/**
+ * Calls that hang take 20 s to fail, hence the long window. Half of the calls have to fail, so that a single company's
+ * failures open no circuit that others keep busy with successes.
+ */
+export const partnerBreaker = { failureWindowMs: 120_000, minFailureShare: 0.5 } as const;

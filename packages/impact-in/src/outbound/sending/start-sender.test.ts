@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createStage, payload, type Stage } from '../test-outbound.ts';
 import { startSender } from './start-sender.ts';
@@ -77,6 +79,29 @@ test('a partner that asks for a pause is left alone for so long, for all deliver
   expect(row?.paused).toBe(true);
   await expect.poll(() => open(connectionId), { timeout: 15_000, interval: 200 }).toBe(1);
 }, 30_000);
+
+test('a company whose partners hang leaves calls to the others', async () => {
+  const hanging = await stage.hub.addCompany();
+  stage.partner.forgetFaults();
+  await stage.sendAll();
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve));
+  const baseUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  for (let n = 0; n < 4; n += 1) {
+    const connectionId = await stage.connect(hanging, 'benevity', { baseUrl: `${baseUrl}/${n}` });
+    for (let m = 0; m < 4; m += 1) await stage.send(hanging, connectionId);
+  }
+  const connectionId = await stage.connect(companyId, 'benevity');
+  const started = await startSender(stage.deps, { maxCalls: 9, maxCallsPerCompany: 8 });
+  stops.push(started.stop);
+  await stage.send(companyId, connectionId);
+  await expect.poll(() => open(connectionId)).toBe(0);
+  const [row] = await stage.hub.owner<{ busy: number }[]>`
+    select count(*)::int as busy from impact_in_outbound where company_id = ${hanging} and state = 'sending'`;
+  expect(row?.busy).toBeLessThanOrEqual(8);
+  silent.closeAllConnections();
+  silent.close();
+});
 
 test('stopping waits for the call under way, and its answer counts', async () => {
   const connectionId = await stage.connect(companyId, 'benevity');

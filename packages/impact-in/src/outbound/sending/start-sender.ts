@@ -6,13 +6,35 @@ import { sendCall } from './send-call.ts';
 export const outboundChannel = 'hub_impact_in_outbound';
 
 export type SenderOptions = {
-  /** Calls under way at once in this process, to all partners and for one connection. */
+  /** Calls under way at once in this process, in all, for one company and for one connection. */
   maxCalls: number;
+  maxCallsPerCompany: number;
   maxCallsPerConnection: number;
   sweepIntervalMs: number;
 };
 
-const defaults: SenderOptions = { maxCalls: 16, maxCallsPerConnection: 4, sweepIntervalMs: 1_000 };
+/** A partner that hangs, or a company whose partners do, must leave calls to the others. */
+const defaults: SenderOptions = {
+  maxCalls: 64,
+  maxCallsPerCompany: 8,
+  maxCallsPerConnection: 4,
+  sweepIntervalMs: 1_000,
+};
+
+/** How many are under way, by name. */
+const createCounts = () => {
+  const counts = new Map<string, number>();
+  const of = (name: string): number => counts.get(name) ?? 0;
+  return {
+    of,
+    names: (): string[] => [...counts.keys()],
+    add: (name: string, by: 1 | -1): void => {
+      const count = of(name) + by;
+      if (count === 0) counts.delete(name);
+      else counts.set(name, count);
+    },
+  };
+};
 
 /** Calls one lane makes before others have their turn. */
 const callsPerTurn = 10;
@@ -31,11 +53,12 @@ export const startSender = async (
   deps: SendingDeps,
   options: Partial<SenderOptions> = {},
 ): Promise<{ stop(): Promise<void> }> => {
-  const { maxCalls, maxCallsPerConnection, sweepIntervalMs } = { ...defaults, ...options };
+  const limits = { ...defaults, ...options };
   const { db, outbound } = deps;
   const abort = new AbortController();
   const abandon = new AbortController();
-  const lanes = new Map<string, number>();
+  const companies = createCounts();
+  const connections = createCounts();
   const running = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
@@ -45,15 +68,16 @@ export const startSender = async (
     for (let calls = 0; calls < callsPerTurn && !abort.signal.aborted; calls += 1)
       if ((await sendCall(deps, target, abandon.signal)) === 0) return;
   };
+  const isFull = (companyId: string): boolean => companies.of(companyId) >= limits.maxCallsPerCompany;
+  const isBusy = (connectionId: string): boolean => connections.of(connectionId) >= limits.maxCallsPerConnection;
+  const mayOpen = ({ companyId, connectionId }: DueConnection): boolean =>
+    running.size < limits.maxCalls && !isFull(companyId) && !isBusy(connectionId) && !abort.signal.aborted;
   const open = (target: DueConnection): void => {
-    const { connectionId } = target;
-    const count = lanes.get(connectionId) ?? 0;
-    if (running.size >= maxCalls || count >= maxCallsPerConnection || abort.signal.aborted) return;
-    lanes.set(connectionId, count + 1);
+    companies.add(target.companyId, 1);
+    connections.add(target.connectionId, 1);
     const close = (): void => {
-      const left = (lanes.get(connectionId) ?? 1) - 1;
-      if (left === 0) lanes.delete(connectionId);
-      else lanes.set(connectionId, left);
+      companies.add(target.companyId, -1);
+      connections.add(target.connectionId, -1);
       running.delete(lane);
     };
     // After a failure, which is the database's, the sweep is soon enough.
@@ -70,11 +94,13 @@ export const startSender = async (
   };
 
   const look = async (): Promise<void> => {
-    const due = await findDue(db.systemSql);
+    if (running.size >= limits.maxCalls) return;
+    const busy = [...companies.names().filter(isFull), ...connections.names().filter(isBusy)];
+    const due = await findDue(db.systemSql, busy);
     for (const target of due)
-      if (target.waitMs <= 0) open(target);
-      else outbound.metrics.waited(target.api, 'rate');
-    const next = Math.min(sweepIntervalMs, ...due.map(({ waitMs }) => waitMs).filter((waitMs) => waitMs > 0));
+      if (target.waitMs > 0) outbound.metrics.waited(target.api, 'rate');
+      else if (mayOpen(target)) open(target);
+    const next = Math.min(limits.sweepIntervalMs, ...due.map(({ waitMs }) => waitMs).filter((waitMs) => waitMs > 0));
     clearTimeout(timer);
     if (!abort.signal.aborted) timer = setTimeout(wake, Math.max(next, minWaitMs));
   };
@@ -90,7 +116,7 @@ export const startSender = async (
     })();
   };
 
-  const sweep = setInterval(wake, sweepIntervalMs);
+  const sweep = setInterval(wake, limits.sweepIntervalMs);
   const listener = await db.systemSql.listen(outboundChannel, wake);
   wake();
   return {
