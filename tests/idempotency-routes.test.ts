@@ -1,7 +1,7 @@
 import { createEndpoint } from '@impact-hub/impact-in';
 import { idempotencyOf, newId, type Route } from '@impact-hub/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { outboundSamples } from './support/impact-in-samples.ts';
+import { outboundSamples, receiptSamples } from './support/impact-in-samples.ts';
 import { createTestHub, password } from './support/test-hub.ts';
 
 type AnyRoute = Route<unknown>;
@@ -70,6 +70,7 @@ const replay = async (): Promise<Sample> => {
 
 const samples: Record<string, () => Promise<Sample>> = {
   ...outboundSamples(hub, () => ({ companyId, key })),
+  ...receiptSamples(hub, () => ({ companyId, key })),
   'POST /admin/api-keys': async () => ({
     headers: key,
     body: { name: 'New', environment: 'live', scopes: ['data:read'] },

@@ -65,3 +65,30 @@ export const outboundSamples = (
       sample({ body: { deliveries: [{ connectionId: await connection(), payload }] } }),
   };
 };
+
+/** One call of each route that verifies refused receipts again. */
+export const receiptSamples = (
+  testHub: TestHub,
+  caller: () => { companyId: string; key: Record<string, string> },
+): Record<string, () => Promise<Sample>> => {
+  const refusedReceipt = async (): Promise<string> => {
+    const id = newId();
+    const atMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+    await testHub.database.owner`
+      insert into impact_in_receipt
+        (id, received_at, company_id, endpoint_id, partner, outcome, reason, request_id, body_bytes, latency_ms)
+      values (${id}, to_timestamp(${atMs}::float8 / 1000), ${caller().companyId}, ${newId()}, 'benevity', 'rejected',
+              'signature_mismatch', 'r', 1, 1)`;
+    return id;
+  };
+  return {
+    'POST /api/v1/impact-in/receipts/:id/reverify': async () => ({
+      headers: caller().key,
+      params: { id: await refusedReceipt() },
+    }),
+    'POST /api/v1/impact-in/receipts/reverify': async () => ({
+      headers: caller().key,
+      body: { ids: [await refusedReceipt()] },
+    }),
+  };
+};

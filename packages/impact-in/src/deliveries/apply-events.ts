@@ -120,7 +120,7 @@ const writeDeliveries = async (
       id: delivery.id,
       pa: receipt.partner,
       ep: receipt.endpointId,
-      ei: receipt.eventId,
+      ei: receipt.eventId ?? event.eventId,
       et: event.eventType,
       ci: event.correlationId,
       ek: event.entityKey,

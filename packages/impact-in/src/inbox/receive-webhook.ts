@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { currentTraceparent, newId, type Clock } from '@impact-hub/core';
 import type { Endpoint } from '../endpoints/endpoint.ts';
 import type { EndpointDirectory } from '../endpoints/endpoint-directory.ts';
@@ -10,6 +9,7 @@ import { endpointPaused, inboxUnavailable, notAuthentic } from '../problems.ts';
 import type { PartnerName } from '../verification/profile.ts';
 import type { Verified } from '../verification/verify-webhook.ts';
 import { undecided, type TokenChecks } from './authenticate.ts';
+import { dedupeKeyOf, sha256 } from './dedupe-key.ts';
 import { findSender } from './find-sender.ts';
 import { InboxUnavailable, UnstorableRow } from './inbox-errors.ts';
 import type { Inbox } from './open-inbox.ts';
@@ -44,13 +44,8 @@ const retryAfter = (seconds: number): { 'retry-after': string } => ({ 'retry-aft
 const soon = () => retryAfter(1 + Math.floor(Math.random() * 4));
 const pausedRetryAfterSeconds = 300;
 
-const sha256 = (...parts: (string | Buffer)[]): Buffer => {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
-};
-
-const quarantineReason = (read: Exclude<BodyRead, { outcome: 'event' }>): string => {
+/** Says where a payload departs from the schema, not what it holds. */
+export const quarantineReason = (read: Exclude<BodyRead, { outcome: 'event' }>): string => {
   if (read.outcome === 'not_json') return 'not_json';
   const places = read.issues.slice(0, 5).map((issue) => `${issue.path} ${issue.message}`);
   return `schema_mismatch: ${places.join('; ')}`
@@ -98,7 +93,7 @@ export const authenticRow = (
     correlationId: event?.correlationId ?? null,
     entityKey: event?.entityKey ?? null,
     secretId: verified.secretId,
-    dedupeKey: eventId === null ? bodySha256 : sha256('event id ', eventId),
+    dedupeKey: dedupeKeyOf(eventId, bodySha256),
     bodySha256,
     traceparent: currentTraceparent(),
     sealed: sealRequest(endpoint.sealer, base.id, { ip: request.ip, rawHeaders: request.rawHeaders, body }),

@@ -1,13 +1,19 @@
 import { actorOf } from '@impact-hub/audit';
-import { routeDefiner } from '@impact-hub/core';
+import { decodeCursor, routeDefiner, toPage } from '@impact-hub/core';
+import { selectReceipts } from '../deliveries/receipt-repository.ts';
 import { receiptParams } from '../deliveries/schema.ts';
 import type { ImpactInDeps } from '../deps.ts';
 import { explainReceipt } from './explain/explain-receipt.ts';
 import { explanationView } from './explain/schema.ts';
+import { receiptNotFound } from '../problems.ts';
 import { explainLimited } from './problems.ts';
+import { findReceipts, previewReceipts, reverifyReceipts } from './reverify/reverify-receipts.ts';
+import { reverificationPage, reverificationView, reverifyBody, type ReverifyInput } from './reverify/schema.ts';
+import { reverificationResults, type Reverification } from './reverify/find-reverification.ts';
 
 const defineRoute = routeDefiner<ImpactInDeps>();
 const canRead = { scopes: ['deliveries:read'] } as const;
+const canReplay = { scopes: ['deliveries:replay'] } as const;
 const receipts = '/api/v1/impact-in/receipts';
 
 const explain = defineRoute({
@@ -29,4 +35,62 @@ const explain = defineRoute({
   },
 });
 
-export const receiptRoutes = [explain];
+const reverifyOne = defineRoute({
+  method: 'POST',
+  path: `${receipts}/:id/reverify`,
+  operationId: 'reverifyReceipt',
+  summary: 'Verify a refused receipt, or read a quarantined one, again',
+  description:
+    'With the secrets and schemas of today and the clock at its arrival: what was too old then stays refused. An event that is authentic and new is processed as if it had just arrived; its delivery has the id of the receipt.',
+  access: canReplay,
+  input: { params: receiptParams },
+  output: { 200: reverificationView },
+  handler: async ({ input, principal, deps, request }) => {
+    const { companyId } = principal;
+    const found = await findReceipts(deps, companyId, [input.params.id]);
+    const [result] = await reverifyReceipts(deps, companyId, found, { actor: actorOf(principal), request });
+    if (result === undefined) throw receiptNotFound();
+    return result;
+  },
+});
+
+const dayMs = 86_400_000;
+
+const selectPage = async (deps: ImpactInDeps, companyId: string, body: ReverifyInput) => {
+  const { ids, limit, cursor: cursorText, dryRun: _dryRun, ...asked } = body;
+  if (ids !== undefined) return { data: await findReceipts(deps, companyId, ids), nextCursor: null };
+  const cursor = cursorText === undefined ? undefined : decodeCursor(cursorText);
+  const from = asked.from ?? new Date((asked.to?.getTime() ?? deps.clock.nowMs()) - dayMs);
+  const rows = await deps.db.company(companyId, (tx) => selectReceipts(tx, { ...asked, from }, { cursor, limit }));
+  return toPage(rows, limit, ({ receivedAt, id }) => ({ atMs: receivedAt.getTime(), id }));
+};
+
+const countResults = (data: readonly Reverification[]) => {
+  const count = (kind: string): number => data.filter(({ result }) => result === kind).length;
+  return Object.fromEntries(reverificationResults.map((kind) => [kind, count(kind)])) as Record<
+    Reverification['result'],
+    number
+  >;
+};
+
+const reverifyMany = defineRoute({
+  method: 'POST',
+  path: `${receipts}/reverify`,
+  operationId: 'reverifyReceipts',
+  summary: 'Verify named receipts, or those of a time window, again',
+  description:
+    'At most 500 in one call, newest first; `nextCursor` leads to the next ones. Repeating a call is harmless.',
+  access: canReplay,
+  input: { body: reverifyBody },
+  output: { 200: reverificationPage },
+  handler: async ({ input: { body }, principal, deps, request }) => {
+    const { companyId } = principal;
+    const { data: found, nextCursor } = await selectPage(deps, companyId, body);
+    const data = body.dryRun
+      ? await previewReceipts(deps, companyId, found)
+      : await reverifyReceipts(deps, companyId, found, { actor: actorOf(principal), request });
+    return { dryRun: body.dryRun, counts: countResults(data), data, nextCursor };
+  },
+});
+
+export const receiptRoutes = [explain, reverifyOne, reverifyMany];

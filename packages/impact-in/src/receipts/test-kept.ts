@@ -1,6 +1,8 @@
 import { newId } from '@impact-hub/core';
 import { authenticate } from '../inbox/authenticate.ts';
+import { sha256 } from '../inbox/dedupe-key.ts';
 import { timeOfId } from '../inbox/receipt-row.ts';
+import { receiptRow } from '../inbox/test-receipts.ts';
 import { maxRejectedBodyBytes } from '../inbox/record-rejected.ts';
 import { sealRequest } from '../inbox/seal-request.ts';
 import { storeRejected } from '../inbox/store-receipts.ts';
@@ -70,4 +72,31 @@ export const keepRejected = async (
   };
   await storeRejected(hub.db.systemSql, [row]);
   return id;
+};
+
+/** Keeps an authentic request as a receiver did that could not read it, under the digest of its bytes. */
+export const keepQuarantined = async (
+  hub: TestHub,
+  endpoint: TestEndpoint,
+  { headers, body, ip = '203.0.113.7' }: SentRequest,
+): Promise<string> => {
+  const { deps } = hub.impactIn;
+  const held = deps.endpoints.find(endpoint.id);
+  if (held === undefined) throw new Error('the endpoint is not known');
+  const row = receiptRow(
+    { companyId: endpoint.companyId, endpointId: endpoint.id },
+    {},
+    { partner: endpoint.partner, outcome: 'quarantined', reason: 'schema_mismatch: /' },
+  );
+  const bodySha256 = sha256(body);
+  const stored = await deps.inbox.submit({
+    ...row,
+    eventId: null,
+    eventType: null,
+    bodyBytes: body.length,
+    dedupeKey: bodySha256,
+    bodySha256,
+    sealed: sealRequest(held.sealer, row.id, { ip, rawHeaders: headers.flat(), body }),
+  });
+  return stored.receiptId;
 };

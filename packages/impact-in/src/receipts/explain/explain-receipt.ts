@@ -114,6 +114,7 @@ export const explainReceipt = async (deps: Deps, companyId: string, receiptId: s
     findings,
     secrets: secretIds,
     original: original ?? null,
+    reverification: found.reverification ?? null,
     differsAt: kept === undefined || keptOriginal === undefined ? null : compareBodies(keptOriginal.body, kept.body),
   };
 };

@@ -6,6 +6,7 @@ import {
   type ReceiptSummary,
   type SealedReceipt,
 } from '../../deliveries/receipt-repository.ts';
+import { findReverification, type Reverification } from '../reverify/find-reverification.ts';
 import { impactInEndpoint, impactInEndpointSecret, type EndpointRow, type SecretRow } from '../../tables.ts';
 
 export type OtherSecret = Pick<SecretRow, 'id' | 'ciphertext'> & { endpointId: string; endpointName: string };
@@ -17,6 +18,8 @@ export type ReceiptCase = {
   sealed: SealedReceipt | undefined;
   original: ReceiptSummary | undefined;
   sealedOriginal: SealedReceipt | undefined;
+  /** What became of it when it was verified again. */
+  reverification: Reverification | undefined;
   endpoint: EndpointRow | undefined;
   /** Of the endpoint, newest first, ended ones included. */
   secrets: SecretRow[];
@@ -68,6 +71,7 @@ export const readCase = async (tx: Tx, id: string): Promise<ReceiptCase | undefi
     original,
     sealed: sealed.find((one) => one.id === id),
     sealedOriginal: sealed.find((one) => one.id === originalId),
+    reverification: await findReverification(tx, id),
     endpoint,
     secrets,
     otherSecrets: endpoint === undefined ? [] : await readOtherSecrets(tx, endpoint),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { receiptView } from '../../deliveries/schema.ts';
+import { reverificationView } from '../reverify/schema.ts';
 
 export const explanationView = z.object({
   receipt: receiptView,
@@ -20,6 +21,7 @@ export const explanationView = z.object({
     .describe('What the kept copy proves about the cause; empty when nothing can be proven.'),
   secrets: z.object({ atArrival: z.array(z.uuid()), today: z.array(z.uuid()) }).describe('Ids of the valid secrets.'),
   original: receiptView.nullable().describe('Of a duplicate or conflict: the receipt that had the event first.'),
+  reverification: reverificationView.nullable().describe('What became of it when it was verified again.'),
   differsAt: z
     .array(z.string())
     .nullable()
