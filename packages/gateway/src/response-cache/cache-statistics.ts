@@ -14,22 +14,33 @@ export type CacheEvent = (typeof cacheEvents)[number];
 
 export type OperationFigures = Record<CacheOutcome | CacheEvent, number>;
 
-const zero = (): OperationFigures =>
-  Object.fromEntries([...cacheOutcomes, ...cacheEvents].map((name) => [name, 0])) as OperationFigures;
+const names = [...cacheOutcomes, ...cacheEvents];
+
+const figuresOf = (of: (name: CacheOutcome | CacheEvent) => number): OperationFigures =>
+  Object.fromEntries(names.map((name) => [name, of(name)])) as OperationFigures;
+
+const nothing = figuresOf(() => 0);
 
 type Sizes = { entries(): number; bytes(): number };
 
 /** Figures per operation since the start or the last reset; those for Prometheus only ever grow. */
 export const createCacheStatistics = (registry: MetricsRegistry, sizes: Sizes) => {
-  const figures = new Map<string, OperationFigures>();
+  const totals = new Map<string, OperationFigures>();
+  let atReset: ReadonlyMap<string, OperationFigures> = new Map();
   let sinceMs = Date.now();
   let invalidations = 0;
   const registers = [registry];
-  const total = new Counter({
+  new Counter({
     name: 'response_cache_total',
     help: 'Requests for cached operations by how they were answered, and what happened to kept answers.',
     labelNames: ['operation', 'outcome'],
     registers,
+    // Read when scraped: prom-client hashes the labels of each count, and every answer passes here.
+    collect() {
+      this.reset();
+      for (const [operation, own] of totals)
+        for (const outcome of names) if (own[outcome] > 0) this.inc({ operation, outcome }, own[outcome]);
+    },
   });
   const invalidated = new Counter({
     name: 'response_cache_invalidations_total',
@@ -56,10 +67,9 @@ export const createCacheStatistics = (registry: MetricsRegistry, sizes: Sizes) =
 
   return {
     count: (operationId: string, what: CacheOutcome | CacheEvent): void => {
-      let own = figures.get(operationId);
-      if (own === undefined) figures.set(operationId, (own = zero()));
+      let own = totals.get(operationId);
+      if (own === undefined) totals.set(operationId, (own = { ...nothing }));
       own[what] += 1;
-      total.inc({ operation: operationId, outcome: what });
     },
     invalidated: (): void => {
       invalidations += 1;
@@ -67,15 +77,19 @@ export const createCacheStatistics = (registry: MetricsRegistry, sizes: Sizes) =
     },
     redisFailed: (): void => failures.inc(),
     reset: (): void => {
-      figures.clear();
+      atReset = new Map([...totals].map(([operationId, own]) => [operationId, { ...own }]));
       invalidations = 0;
       sinceMs = Date.now();
     },
     view: () => ({
       since: new Date(sinceMs),
       invalidations,
-      operations: [...figures]
-        .map(([operationId, own]) => ({ operationId, ...own }))
+      operations: [...totals]
+        .map(([operationId, own]) => {
+          const before = atReset.get(operationId) ?? nothing;
+          return { operationId, ...figuresOf((name) => own[name] - before[name]) };
+        })
+        .filter((since) => names.some((name) => since[name] > 0))
         .toSorted((a, b) => (a.operationId < b.operationId ? -1 : 1)),
     }),
   };
