@@ -81,6 +81,26 @@ describe('a webhook of the partner', () => {
     expect(await stage.detail(companyId, id)).toMatchObject({ status: 'success', settledBy: null });
   });
 
+  test('that is read differently today decides anew', async () => {
+    const connectionId = await stage.connect(companyId, 'goodera');
+    const id = await stage.send(companyId, connectionId);
+    const event = {
+      id: newId(),
+      partner: 'goodera',
+      correlationId: id,
+      status: 'failed',
+      occurredAt: new Date(),
+    } as const;
+    expect(await settle([event])).toEqual([id]);
+    expect(await settle([event])).toEqual([]);
+    expect(await settle([{ ...event, status: 'success' }])).toEqual([id]);
+    expect(await stage.detail(companyId, id)).toMatchObject({
+      status: 'success',
+      settledBy: event.id,
+      lastError: null,
+    });
+  });
+
   test('of another partner settles nothing', async () => {
     const connectionId = await stage.connect(companyId, 'goodera');
     const id = await stage.send(companyId, connectionId);

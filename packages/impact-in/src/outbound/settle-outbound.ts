@@ -16,7 +16,7 @@ export type SettlingEvent = {
  * Lets events of the transaction's company decide about the outbound deliveries they report on: those whose transaction
  * id, ours or the partner's, is the event's correlation id. The newest event that closes (success, failed) decides, else
  * the newest of all, in whatever order they come; either beats what the API answered, and ends the sending. Repeating
- * it changes nothing.
+ * it changes nothing; an event that decided and is read differently today decides anew.
  *
  * Call it in the transaction that applies the events, after that has locked what it locks.
  *
@@ -55,6 +55,7 @@ export const settleOutbound = async (tx: Tx, events: readonly SettlingEvent[], n
       select deciding.* from deciding join locked using (delivery_id)
       where case
         when locked.event_at is null then closes or not is_closed
+        when locked.settled_by = deciding.id then locked.status <> deciding.status
         when closes then not is_closed or (at, deciding.id) > (locked.event_at, locked.settled_by)
         else not is_closed and (at, deciding.id) > (locked.event_at, locked.settled_by)
       end
