@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { registerDeliveries } from './commands/deliveries/register-deliveries.ts';
+import { registerEndpoints } from './commands/endpoints/register-endpoints.ts';
 import { registerKeys } from './commands/keys/register-keys.ts';
 import { targets } from './target.ts';
 import { version } from './version.ts';
@@ -82,6 +83,7 @@ program
   });
 
 registerKeys(program, process.env);
+registerEndpoints(program, process.env);
 registerDeliveries(program, process.env);
 
 try {

@@ -4,6 +4,7 @@ export { impactInModule } from './module.ts';
 export { createEndpoint, type EndpointMaker } from './endpoints/create-endpoint.ts';
 export type { EndpointCredentials } from './endpoints/new-secrets.ts';
 export type { ConfirmEvent, EventConfirmation, EventQuestion } from './confirmation/confirm-event.ts';
+export type { PingView } from './endpoints/ping/schema.ts';
 export type { CreateEndpointInput, EndpointView } from './endpoints/schema.ts';
 export { setEndpointState } from './endpoints/set-endpoint-state.ts';
 export { endpointHeardAgain, endpointSilent } from './endpoints/silence/watch-silence.ts';

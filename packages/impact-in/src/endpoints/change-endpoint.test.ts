@@ -137,7 +137,10 @@ describe('deleting an endpoint', () => {
     const other = await openOther(hub);
     const event = eventOf('goodera', 'before it was deleted');
     const { receiptId } = (await sendSigned(hub, endpoint, event.body)).json<{ receiptId: string }>();
-    expect((await remove(endpoint)).status).toBe(204);
+    expect(await remove(endpoint)).toMatchObject({
+      status: 200,
+      body: { id: endpoint.id, deletedAt: expect.any(String) },
+    });
     const unknown = await sendSigned(hub, { ...endpoint, id: newId() }, event.body);
     const gone = await sendSigned(hub, endpoint, event.body);
     const comparable = (answer: typeof gone) => ({

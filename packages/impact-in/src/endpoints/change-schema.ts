@@ -31,3 +31,4 @@ export const changeEndpointBody = z
 export type EndpointChangeInput = z.output<typeof changeEndpointBody>;
 
 export const deleteEndpointBody = z.strictObject({ reason }).optional();
+export const deletedEndpointView = z.object({ id: z.uuid(), deletedAt: z.date() });

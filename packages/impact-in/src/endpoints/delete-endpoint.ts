@@ -15,7 +15,7 @@ export const deleteEndpoint = async (
   deps: { clock: Clock },
   maker: EndpointMaker,
   target: { id: string; reason?: string | undefined },
-): Promise<void> => {
+): Promise<{ id: string; deletedAt: Date }> => {
   const { endpoint, secrets, heardAt } = await lockEndpoint(tx, target.id);
   const now = deps.clock.now();
   await updateEndpoint(tx, endpoint.id, { deletedAt: now, updatedAt: now, silentSince: null });
@@ -27,4 +27,5 @@ export const deleteEndpoint = async (
     severity: 'warning',
     metadata: { reason: target.reason ?? null, partner, scheme, name, hint, lastReceivedAt: heardAt },
   });
+  return { id: endpoint.id, deletedAt: now };
 };

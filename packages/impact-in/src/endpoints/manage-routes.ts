@@ -1,6 +1,5 @@
-import { z } from 'zod';
 import { changeEndpoint } from './change-endpoint.ts';
-import { changeEndpointBody, deleteEndpointBody } from './change-schema.ts';
+import { changeEndpointBody, deletedEndpointView, deleteEndpointBody } from './change-schema.ts';
 import { deleteEndpoint } from './delete-endpoint.ts';
 import { pingEndpoint } from './ping/ping-endpoint.ts';
 import { pingBody, pingView } from './ping/schema.ts';
@@ -36,11 +35,11 @@ const remove = defineRoute({
   summary: 'Delete a receiver: its address answers as one that never was; what it received stays',
   access: canManage,
   input: { params: endpointParams, body: deleteEndpointBody },
-  output: { 204: z.void() },
-  handler: async (call) => {
+  output: { 200: deletedEndpointView },
+  handler: (call) => {
     const { id } = call.input.params;
     const target = { id, reason: call.input.body?.reason };
-    await changeOne(
+    return changeOne(
       call,
       (tx, maker) => deleteEndpoint(tx, call.deps, maker, target),
       () => id,

@@ -1,15 +1,6 @@
 import { Option, type Command } from 'commander';
-import { UsageError } from '../hub-api/command-errors.ts';
 import type { CommonOptions } from '../hub-api/hub-command.ts';
 import { parseDuration, parseMoment } from '../hub-api/parse-options.ts';
-
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-/** @throws UsageError when it is no id */
-export const goodId = (id: string, of: 'delivery' | 'replay'): string => {
-  if (!uuid.test(id)) throw new UsageError(`${JSON.stringify(id.slice(0, 60))} is no id of a ${of}.`);
-  return id.toLowerCase();
-};
 
 /** Options by which deliveries are found. */
 export type FilterOptions = CommonOptions & {

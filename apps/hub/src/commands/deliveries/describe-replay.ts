@@ -1,7 +1,7 @@
 import type { ReplayView } from '@impact-hub/impact-in';
+import { goodId } from '../hub-api/good-id.ts';
 import { note, printFields, printLine, when } from '../hub-api/print.ts';
 import type { Sent } from '../hub-api/sent.ts';
-import { goodId } from './delivery-options.ts';
 
 export type Replay = Sent<ReplayView>;
 

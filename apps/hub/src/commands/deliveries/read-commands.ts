@@ -1,11 +1,12 @@
 import type { DeliveryDetail } from '@impact-hub/impact-in';
 import type { Command } from 'commander';
+import { goodId } from '../hub-api/good-id.ts';
 import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
 import { parseCount } from '../hub-api/parse-options.ts';
 import { note, printFields, printJson, printLine, printTable, when } from '../hub-api/print.ts';
 import { readPages } from '../hub-api/read-pages.ts';
 import type { Sent } from '../hub-api/sent.ts';
-import { addFilterOptions, filterOf, goodId, type FilterOptions } from './delivery-options.ts';
+import { addFilterOptions, filterOf, type FilterOptions } from './delivery-options.ts';
 
 type Detail = Sent<DeliveryDetail>;
 type Delivery = Omit<Detail, 'attemptLog'>;

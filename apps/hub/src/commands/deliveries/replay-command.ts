@@ -3,10 +3,11 @@ import { text } from 'node:stream/consumers';
 import { Option, type Command } from 'commander';
 import { UsageError } from '../hub-api/command-errors.ts';
 import type { HubClient } from '../hub-api/hub-client.ts';
+import { goodId } from '../hub-api/good-id.ts';
 import { hubCommand, type WithHub } from '../hub-api/hub-command.ts';
 import { parseCount } from '../hub-api/parse-options.ts';
 import { note, printFields, printJson, printLine, printTable, when } from '../hub-api/print.ts';
-import { addFilterOptions, filterOf, goodId, type FilterOptions } from './delivery-options.ts';
+import { addFilterOptions, filterOf, type FilterOptions } from './delivery-options.ts';
 import { printEnd, type Replay } from './describe-replay.ts';
 import { followReplay } from './follow-replay.ts';
 
