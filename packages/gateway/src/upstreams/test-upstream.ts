@@ -9,6 +9,7 @@ import {
   createHttpMetrics,
   createLogger,
   createMetrics,
+  createServing,
   type AccessPolicy,
   type Edge,
   type Environment,
@@ -97,8 +98,10 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
     ...(checkEveryMs === undefined ? {} : { checkEveryMs }),
   };
   const upstreams = createUpstreams(file, deps);
+  const serving = createServing();
   const server = buildHttpServer({
     modules: [bindModule(upstreams.module, deps)],
+    serving,
     log,
     metrics: createHttpMetrics(metrics),
     ...(options.edge === undefined ? {} : { edge: options.edge }),
@@ -117,6 +120,7 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
     clock,
     metrics,
     server,
+    serving,
     /** What access is answered with from now on; nobody is told. */
     answerAccess: (answer: () => Promise<never>) => {
       refuse = answer;

@@ -54,12 +54,14 @@ describe('a WebSocket', () => {
     expect(received().toLowerCase()).toContain(`sec-websocket-accept: ${acceptOf(key)}`.toLowerCase());
     socket.write('hello');
     await expect.poll(() => received()).toMatch(/\r\n\r\nearly hello$/);
+    expect(hub.serving.requestsInFlight).toBe(1);
     const { headers, url } = hub.opened[0]!.request;
     expect([url, headers['x-api-key']]).toEqual(['/live?x=1', undefined]);
     expect(decodeJwt(String(headers['x-hub-identity']))).toMatchObject({ aud: 'reports', kind: 'api_key' });
     socket.destroy();
     await expect.poll(() => hub.opened[0]!.socket.destroyed).toBe(true);
     expect(await hub.metrics.metrics()).toContain('upstream_requests_in_flight{upstream="reports"} 0');
+    await expect.poll(() => hub.serving.requestsInFlight).toBe(0);
   });
 
   it('ends when the service ends it, and with the hub', async () => {
