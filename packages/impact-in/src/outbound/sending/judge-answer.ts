@@ -2,7 +2,7 @@ import type { OutboundEvent } from '../impact-event.ts';
 import type { PartnerApi } from '../partner-api.ts';
 import { failed, type AttemptEnd } from './attempt-end.ts';
 import type { HttpAnswer } from './http-client.ts';
-import { isFields, parseFields, readAnswer, textAt, type Fields } from './read-answer.ts';
+import { isFields, parseFields, plainText, readAnswer, textAt, type Fields } from './read-answer.ts';
 import { readEnvelope } from './soap.ts';
 
 /** One event's part of an answer; null when it has none that can be read. */
@@ -62,7 +62,7 @@ const judgeSoap = (api: PartnerApi, { status, body }: HttpAnswer): Judged => {
   const read = readEnvelope(body);
   if (read === undefined) return { end: endOfStatus(status, null) ?? unreadable(status), answer: null };
   if (read.kind === 'response') return { end: endOfFields(api, status, read.fields), answer: read.fields };
-  const error = read.reason.slice(0, 300) || `fault ${read.code.slice(0, 100)}`;
+  const error = plainText(read.reason) || plainText(`fault ${read.code}`);
   const answer = { fault: read.code, reason: read.reason };
   if (/security|auth/i.test(read.code)) return { end: failed('credentials', { httpStatus: status, error }), answer };
   const isOurs = /client|sender|validation/i.test(read.code);

@@ -11,25 +11,14 @@ export type AnswerRead = {
   reason: string | null;
 };
 
-const statusWords: Readonly<Record<string, AnswerRead['status']>> = {
-  success: 'success',
-  succeeded: 'success',
-  ok: 'success',
-  created: 'success',
-  completed: 'success',
-  processed: 'success',
-  pending: 'pending',
-  accepted: 'pending',
-  received: 'pending',
-  queued: 'pending',
-  processing: 'pending',
-  submitted: 'pending',
-  failed: 'failed',
-  failure: 'failed',
-  error: 'failed',
-  rejected: 'failed',
-  invalid: 'failed',
-};
+const words = {
+  success: ['success', 'succeeded', 'ok', 'created', 'completed', 'processed'],
+  pending: ['pending', 'accepted', 'received', 'queued', 'processing', 'submitted'],
+  failed: ['failed', 'failure', 'error', 'rejected', 'invalid'],
+} as const;
+const statusWords = new Map<string, Exclude<DeliveryStatus, 'retrying'>>(
+  (['success', 'pending', 'failed'] as const).flatMap((status) => words[status].map((word) => [word, status] as const)),
+);
 const duplicateWords = /^(?:duplicate|already[_ -]?(?:exists|processed|received))/i;
 
 export type Fields = Record<string, unknown>;
@@ -42,15 +31,18 @@ const at = (answer: Fields, path: string): unknown =>
 
 const maxTextCharacters = 300;
 
+/** What a partner wrote as one line that can be kept: Postgres takes neither NUL nor half a surrogate pair. */
+export const plainText = (text: string): string =>
+  text
+    .slice(0, maxTextCharacters)
+    .toWellFormed()
+    .replaceAll(/\p{Cc}/gu, ' ');
+
 /** The first of the fields that holds a text or number. */
 export const textAt = (answer: Fields, paths: readonly string[]): string | null => {
   for (const path of paths) {
     const value = at(answer, path);
-    if (typeof value === 'number' || (typeof value === 'string' && value !== ''))
-      return String(value)
-        .toWellFormed()
-        .replaceAll(/\p{Cc}/gu, ' ')
-        .slice(0, maxTextCharacters);
+    if (typeof value === 'number' || (typeof value === 'string' && value !== '')) return plainText(String(value));
   }
   return null;
 };
@@ -68,7 +60,7 @@ export const readAnswer = (answer: Fields, fields: AnswerFields): AnswerRead => 
   const isDuplicate = duplicateWords.test(word) || duplicateWords.test(code);
   return {
     transactionId: idAt(answer, fields.transactionId),
-    status: isDuplicate ? 'success' : (statusWords[word.toLowerCase()] ?? null),
+    status: isDuplicate ? 'success' : (statusWords.get(word.toLowerCase()) ?? null),
     isDuplicate,
     reason: textAt(answer, fields.reason),
   };
