@@ -53,3 +53,19 @@ test('a restart that fails is tried again', async () => {
   await expect.poll(() => attempts).toBe(3);
   await running.stop();
 });
+
+test('a store that ends as soon as it runs is not started again and again without a pause', async () => {
+  const startedAtMs: number[] = [];
+  const running = await keepRunning<ReturnType<typeof child>>(
+    async () => {
+      const next = child(startedAtMs.length);
+      startedAtMs.push(performance.now());
+      if (next.number < 3) next.end();
+      return next;
+    },
+    () => undefined,
+  );
+  await expect.poll(() => startedAtMs.length, { timeout: 5_000 }).toBe(4);
+  expect((startedAtMs[3] ?? 0) - (startedAtMs[0] ?? 0)).toBeGreaterThan(700);
+  await running.stop();
+});

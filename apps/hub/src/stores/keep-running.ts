@@ -1,6 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 /** A child process that the hub owns, as `@impact-hub/embedded-stores` starts it. */
 type Child = { exited: Promise<unknown>; stop(): Promise<void> };
 
+/** Between attempts, and before the first for a child that ended this soon after its start: nothing is to spin. */
 const restartPauseMs = 250;
 
 /**
@@ -16,22 +19,24 @@ export const keepRunning = async <C extends Child>(
   const first = await start();
   let current: C = first;
   let restarting: Promise<void> | undefined;
-  const restart = async (): Promise<void> => {
+  const restart = async (livedMs: number): Promise<void> => {
+    onRestart();
+    if (livedMs < restartPauseMs) await pause(restartPauseMs);
     while (!stopped) {
-      onRestart();
       try {
         current = await start(first);
         watch(current);
         return;
       } catch (error) {
         onRestart(error);
-        await new Promise((resolve) => setTimeout(resolve, restartPauseMs));
+        await pause(restartPauseMs);
       }
     }
   };
   const watch = (child: C): void => {
+    const startedAtMs = performance.now();
     void child.exited.then(() => {
-      if (!stopped) restarting = restart();
+      if (!stopped) restarting = restart(performance.now() - startedAtMs);
     });
   };
   watch(first);
