@@ -16,6 +16,7 @@ create index impact_in_endpoint_expected on impact_in_endpoint (id)
 
 -- Secrets that were made together, such as a client secret and the key of its tokens, end together.
 alter table impact_in_endpoint_secret add column generation integer not null default 1 check (generation > 0);
+create index impact_in_endpoint_secret_by_generation on impact_in_endpoint_secret (endpoint_id, generation);
 
 -- Apart from the endpoint, so that traffic never waits for whoever changes it. Sending is noted for all processes at
 -- most once every two seconds and endpoint.

@@ -12,7 +12,7 @@ import type { PartnerName } from '../verification/profile.ts';
 
 export type EndpointWithSecrets = {
   endpoint: EndpointRow;
-  /** Newest first. */
+  /** Newest first; of the last generations, see `recentGenerations`. */
   secrets: SecretRow[];
   /** When the partner was last heard there, some seconds late. */
   heardAt: Date | null;
@@ -30,13 +30,19 @@ export const insertEndpoint = async (
   await insertSecrets(tx, secrets);
 };
 
+/** However often an endpoint is rotated, this many of its last generations are read and shown. */
+const recentGenerations = 20;
+const isRecent = sql`${impactInEndpointSecret.generation} > (
+  select max(newest.generation) - ${recentGenerations} from impact_in_endpoint_secret newest
+  where newest.endpoint_id = ${impactInEndpointSecret.endpointId})`;
+
 const withSecrets = async (tx: Tx, endpoints: EndpointRow[]): Promise<EndpointWithSecrets[]> => {
   if (endpoints.length === 0) return [];
   const ids = endpoints.map(({ id }) => id);
   const secrets = await tx.orm
     .select()
     .from(impactInEndpointSecret)
-    .where(inArray(impactInEndpointSecret.endpointId, ids))
+    .where(and(inArray(impactInEndpointSecret.endpointId, ids), isRecent))
     .orderBy(desc(impactInEndpointSecret.generation), desc(impactInEndpointSecret.id));
   const heard = await tx.orm.select().from(impactInEndpointHeard).where(inArray(impactInEndpointHeard.endpointId, ids));
   const ofEndpoint = Map.groupBy(secrets, (secret) => secret.endpointId);
@@ -89,7 +95,7 @@ export const findEndpoint = async (tx: Tx, id: string): Promise<EndpointWithSecr
  * @throws ProblemError `impact_in.endpoint_not_found`
  */
 export const lockEndpoint = async (tx: Tx, id: string): Promise<EndpointWithSecrets> => {
-  const rows = await tx.orm.select().from(impactInEndpoint).where(isEndpoint(id)).for('update');
+  const rows = await tx.orm.select().from(impactInEndpoint).where(isEndpoint(id)).for('no key update');
   const [found] = await withSecrets(tx, rows);
   if (found === undefined) throw endpointNotFound();
   return found;

@@ -105,6 +105,14 @@ describe('rotating the secret of an endpoint', () => {
     expect(await isAccepted(hub, endpoint, endpoint.credentials)).toBe(false);
   });
 
+  test('however often it is done, the last twenty generations are shown', async () => {
+    const endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
+    for (let round = 0; round < 24; round += 1) await rotate(endpoint, { overlapSeconds: 0 });
+    const shown = await callEndpoints(hub, companyId, 'GET', `/${endpoint.id}`);
+    const generations = shown.body.secrets.map(({ generation }: { generation: number }) => generation);
+    expect([generations.length, generations[0], generations.at(-1)]).toEqual([20, 25, 6]);
+  });
+
   test('while it rotates, no webhook that carries a valid secret is refused', async () => {
     const endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
     let current: EndpointCredentials = endpoint.credentials;
