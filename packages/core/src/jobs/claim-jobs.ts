@@ -56,14 +56,16 @@ export type Claim = {
 
 const claimQueuedSql = `
   with due as (
-    select j.* from unnest($2::uuid[]) as wanted cross join lateral (
+    select j.*, wanted as lane from unnest($2::uuid[]) as wanted cross join lateral (
       select id, run_at, coalesce(company_id, wanted) as company from job
       where state = 'queued' and queue = $1 and ${laneSql} = wanted and run_at <= now()
       order by run_at limit $3::int for update skip locked
     ) j
+  ), placed as (
+    select *, row_number() over (partition by lane order by run_at, id) as turn from due
   ), named as (
-    select id, md5($4::text || company || (row_number() over (partition by company order by run_at, id) - 1) / $5::int)::uuid as name
-    from due
+    select id, md5($4::text || company || (row_number() over (partition by company order by turn, id) - 1) / $5::int)::uuid as name
+    from placed
   )
   update job set
     generation = generation + 1, state = 'dispatched', lease_until = now() + make_interval(secs => $6::float8),
@@ -72,7 +74,7 @@ const claimQueuedSql = `
   returning job.id, job.queue, job.generation, job.company_id, job.traceparent, job.dispatch`;
 
 /**
- * Claims what is due in these lanes, and puts it into groups by company. SKIP LOCKED keeps two relays, and a relay and a
+ * Claims what is due in these lanes, and puts it into groups by company, lanes in turns. SKIP LOCKED keeps two relays, and a relay and a
  * worker that is busy with the row, out of each other's way; so it does below.
  *
  * @param name new for every claim; the names of its groups are made from it

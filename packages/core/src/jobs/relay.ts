@@ -46,7 +46,7 @@ export const startRelay = async (options: RelayOptions): Promise<Relay> => {
   const takeTurn = createTurns(sql, {
     leaseSeconds,
     batchSize,
-    windowJobs: options.windowJobs ?? 2_000,
+    windowJobs: options.windowJobs ?? 1_000,
     groupSizeOf: (queue) => options.groupSizes?.get(queue) ?? 1,
     queues,
   });

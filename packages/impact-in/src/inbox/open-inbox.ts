@@ -5,10 +5,13 @@ import { rowOverheadBytes, type AuthenticReceiptRow, type StoredReceipt } from '
 import { createRejectedRecorder, type RejectedRecorder } from './record-rejected.ts';
 import { createRepeatCap } from './repeat-cap.ts';
 import { storeReceipts, storeRejected, wakeRelay } from './store-receipts.ts';
+import { createTurns, type Turns } from './take-turns.ts';
 import { createBatchWriter } from './write-batch.ts';
 
 export type Inbox = {
   submit: GroupCommit<AuthenticReceiptRow, StoredReceipt>['submit'];
+  /** Lets requests begin in turns of their senders. */
+  turns: Turns;
   rejected: RejectedRecorder;
   metrics: InboxMetrics;
   /** Decides everything taken, then ends. Call it after the server has stopped. */
@@ -79,6 +82,7 @@ export const openInbox = async (options: Options): Promise<Inbox> => {
   await sql`select 1`;
   return {
     submit: commits.submit,
+    turns: createTurns(),
     rejected,
     metrics,
     stop: async () => {

@@ -1,10 +1,13 @@
 import { reply, routeDefiner } from '@impact-hub/core';
 import { z } from 'zod';
 import type { ImpactInDeps } from '../deps.ts';
-import { encodingRefused, notAuthentic, payloadTooLarge } from '../problems.ts';
+import { encodingRefused, inboxUnavailable, notAuthentic, payloadTooLarge } from '../problems.ts';
 import { partnerNames, type PartnerName } from '../verification/profile.ts';
 import { isEncoded } from '../verification/read-header.ts';
+import { rowOverheadBytes } from './receipt-row.ts';
 import { receiveWebhook, type Webhook } from './receive-webhook.ts';
+import { retrySoon } from './retry-soon.ts';
+import { turnLimits } from './take-turns.ts';
 
 const defineRoute = routeDefiner<ImpactInDeps>();
 
@@ -30,6 +33,13 @@ const receive = async (deps: ImpactInDeps, webhook: Webhook) => {
   const endpoint = webhook.endpointId === null ? undefined : deps.endpoints.find(webhook.endpointId);
   const limit = endpoint?.bodyLimitBytes ?? defaultBodyLimitBytes;
   if (webhook.body.length > limit) throw payloadTooLarge({ detail: `At most ${limit} bytes are accepted.` });
+  const { partner } = webhook;
+  // At the bare address whose it is takes work to find out.
+  const owners = [endpoint?.companyId ?? 'any', endpoint?.id ?? partner] as const;
+  if (!(await deps.inbox.turns.enter(owners, webhook.body.length + rowOverheadBytes))) {
+    deps.inbox.metrics.answered(partner, 'unavailable', turnLimits.deadlineMs);
+    throw inboxUnavailable({ headers: retrySoon(), context: { fault: 'turn' } });
+  }
   const { status, body } = await receiveWebhook(deps, webhook);
   return status === 200 ? body : reply(status, body);
 };
