@@ -109,7 +109,7 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
       allowPrivateAddresses,
       confirmEvent,
       outbound,
-      records: createRecords(options.retention),
+      records: createRecords(options.metrics, options.retention),
       replayMetrics: createReplayMetrics(options.metrics, () => readReplayFigures(db.systemSql)),
     },
     stop: async () => {

@@ -5,6 +5,7 @@ import { createReceiptDays } from './inbox/receipt-days.ts';
 import { watchSilence } from './endpoints/silence/watch-silence.ts';
 import { jobs } from './jobs.ts';
 import { startSender } from './outbound/sending/start-sender.ts';
+import { receiptSchedules } from './receipts/schedules.ts';
 import { replaySchedules } from './replay/schedules.ts';
 import { routes } from './routes.ts';
 import { forgetTokenUses } from './verification/token-uses.ts';
@@ -27,6 +28,7 @@ export const impactInModule = defineModule<ImpactInDeps>({
   services: [{ name: 'impact-in sender', start: (deps) => startSender(deps) }],
   schedules: [
     ...replaySchedules,
+    ...receiptSchedules,
     {
       name: 'impact-in.create-receipt-days',
       everySeconds: 3_600,

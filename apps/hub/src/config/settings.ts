@@ -112,6 +112,15 @@ export const settingsSchema = z.object({
     .describe(
       'Whether companies may name partner addresses of the private network, plain HTTP included: allow or refuse.',
     ),
+  HUB_RECEIPT_RETENTION_DAYS: integer(7, 3_650)
+    .default(90)
+    .describe('Days for which everything that partners sent is kept, refused requests included.'),
+  HUB_DEDUPE_RETENTION_DAYS: integer(30, 3_650)
+    .default(90)
+    .describe('Days for which an event that is sent again is recognised; longer than any partner repeats.'),
+  HUB_DELIVERY_RETENTION_DAYS: integer(30, 3_650)
+    .default(400)
+    .describe('Days for which deliveries and their attempts are kept.'),
   HUB_COMPANY_RATE_LIMIT_PER_MINUTE: integer(1, 1_000_000_000)
     .default(1_200_000)
     .describe('Requests per minute of all keys and people of a company, unless it has a limit of its own.'),

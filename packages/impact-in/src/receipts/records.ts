@@ -1,4 +1,6 @@
+import type { MetricsRegistry } from '@impact-hub/core';
 import { createBudgets, type RefillingBudgets } from '../inbox/refilling-budgets.ts';
+import { createRetentionMetrics, type RetentionMetrics } from './retention/retention-metrics.ts';
 
 /** How long what is kept; in days. */
 export type RetentionDays = { receipts: number; dedupe: number; deliveries: number };
@@ -8,6 +10,9 @@ export type Records = {
   /** Explanations that a company may ask for. */
   explanations: RefillingBudgets;
   retention: RetentionDays;
+  retentionMetrics: RetentionMetrics;
+  /** Where forgetting events goes on; each process has its own, as only one does it. */
+  sweep: { nextBlock: number };
 };
 
 /** A screen full of them at once, then one every two seconds: each costs some milliseconds of this process. */
@@ -17,7 +22,7 @@ const maxCompanies = 10_000;
 
 export const defaultRetention: RetentionDays = { receipts: 90, dedupe: 90, deliveries: 400 };
 
-export const createRecords = (retention: Partial<RetentionDays> = {}): Records => ({
+export const createRecords = (registry: MetricsRegistry, retention: Partial<RetentionDays> = {}): Records => ({
   explanations: createBudgets({
     capacity: explanationBurst,
     refillPerMs: explanationsPerMs,
@@ -25,4 +30,6 @@ export const createRecords = (retention: Partial<RetentionDays> = {}): Records =
     nowMs: () => performance.now(),
   }),
   retention: { ...defaultRetention, ...retention },
+  retentionMetrics: createRetentionMetrics(registry),
+  sweep: { nextBlock: 0 },
 });
