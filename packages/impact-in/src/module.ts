@@ -21,7 +21,7 @@ export const impactInModule = defineModule<ImpactInDeps>({
     'deliveries:send': 'Send events to partners.',
     'deliveries:replay': 'Process or send deliveries again, one or many.',
     'endpoints:read': 'See the receivers of the company, without their secrets.',
-    'endpoints:manage': 'Create, pause and resume receivers, and see a new secret once.',
+    'endpoints:manage': 'Create, change, try, rotate, pause and delete receivers, and see a new secret once.',
     'connections:read': 'See the connections to partners’ APIs, without their credentials.',
     'connections:manage': 'Create, change, test and delete connections to partners’ APIs.',
   },

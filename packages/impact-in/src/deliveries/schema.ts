@@ -1,6 +1,7 @@
 import { pageQuery, timestampInput } from '@impact-hub/core';
 import { z } from 'zod';
 import { partnerName } from '../endpoints/schema.ts';
+import { pointerPattern } from '../receipts/search/read-terms.ts';
 import { deliveryOutcomes, deliveryStatuses, receiptOutcomes } from '../tables.ts';
 
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
@@ -22,11 +23,23 @@ const common = {
   to: timestampInput.optional().describe('Received before.'),
 };
 
-export const deliveryListQuery = z.strictObject({
-  ...common,
-  status: oneOf(deliveryStatuses).optional(),
-  direction: oneOf(['inbound', 'outbound']).optional(),
-});
+export const deliveryListQuery = z
+  .strictObject({
+    ...common,
+    status: oneOf(deliveryStatuses).optional(),
+    direction: oneOf(['inbound', 'outbound']).optional(),
+    field: z
+      .string()
+      .max(200, 'must be at most 200 characters')
+      .regex(pointerPattern, 'must be a JSON pointer such as /project/id')
+      .optional()
+      .describe('With `value`: a field of the payload that is made searchable for the endpoint.'),
+    value: searchText.optional().describe('With `field`: its whole value.'),
+  })
+  .refine(({ field, value }) => (field === undefined) === (value === undefined), {
+    error: 'must be given together with `value`',
+    path: ['field'],
+  });
 export const receiptListQuery = z.strictObject({ ...common, outcome: oneOf(receiptOutcomes).optional() });
 export const statsQuery = z.strictObject({
   from: timestampInput.optional().describe('Default: 24 hours before `to`.'),
@@ -115,7 +128,10 @@ export const receiptView = z.object({
   eventId: z.string().nullable(),
   eventType: z.string().nullable(),
   correlationId: z.string().nullable(),
-  secretId: z.string().nullable().describe('The secret, or OAuth client, that proved who sent it.'),
+  secretId: z
+    .string()
+    .nullable()
+    .describe('The secret that proved who sent it; of an OAuth token, the key it was signed with.'),
   requestId: z.string(),
   originalId: z.uuid().nullable().describe('Of a duplicate or conflict: the receipt that had the event first.'),
   bodyBytes: z.int(),
