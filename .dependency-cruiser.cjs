@@ -14,8 +14,9 @@ const ladder = {
 /** Tests, and the arrangement that a package's tests share, may use the testkit. */
 const tests = '(\\.test|/test-[^/]+)\\.ts$';
 
-/** Files that load nothing else: the terminal's commands would otherwise wait for the whole hub to load. */
-const light = '^packages/(core/src/telemetry/redact|api-keys/src/key-format)\\.ts$';
+/** Files that load little else: the terminal's commands would otherwise wait for the whole hub to load. */
+const light =
+  '^packages/(core/src/telemetry/redact|api-keys/src/key-format|impact-in/src/(simulators/inject-fault|verification/profile))\\.ts$';
 
 const onlyAllowed = Object.entries(ladder).map(([name, allowed]) => ({
   name: `ladder-${name}`,

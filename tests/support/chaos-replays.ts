@@ -1,10 +1,12 @@
 import type { ChaosCompany } from './chaos-companies.ts';
 import type { Installation } from './chaos-installation.ts';
+import type { Ledger } from './chaos-ledger.ts';
 
 /** Some thousand deliveries in the end, while live traffic goes first. */
 const windowMs = 5_000;
 const ratePerSecond = 500;
-const attempts = 120;
+/** Some minutes: on a busy machine a killed process takes its time to come back, and may be killed again. */
+const attempts = 600;
 
 /** Has a company replay what it received within some seconds; asked again under one key until the hub has answered. */
 const startReplay = async (hub: Installation, { apiKey }: ChaosCompany, fromMs: number): Promise<void> => {
@@ -19,7 +21,7 @@ const startReplay = async (hub: Installation, { apiKey }: ChaosCompany, fromMs: 
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     const signal = AbortSignal.timeout(10_000);
     const init = { method: 'POST', headers, body, signal };
-    last = await fetch(`${hub.baseUrl}/api/v1/impact-in/deliveries/bulk-replay`, init).then(
+    last = await fetch(`${hub.urls[attempt % hub.urls.length]}/api/v1/impact-in/deliveries/bulk-replay`, init).then(
       async (response) => `${response.status} ${await response.text()}`,
       String,
     );
@@ -30,21 +32,18 @@ const startReplay = async (hub: Installation, { apiKey }: ChaosCompany, fromMs: 
 };
 
 /** Lets replays run during the faults. */
-export const startReplays = (hub: Installation) => {
+export const startReplays = (hub: Installation, ledger: Ledger) => {
   const startedAtMs = Date.now();
   const starting: Promise<void>[] = [];
-  const failures: unknown[] = [];
   return {
     /** Begins one of each company, about the last seconds. */
     begin: (): void => {
       const fromMs = Math.max(startedAtMs, Date.now() - windowMs);
       for (const company of hub.companies)
-        starting.push(startReplay(hub, company, fromMs).catch((error: unknown) => void failures.push(error)));
+        starting.push(
+          startReplay(hub, company, fromMs).catch((error: unknown) => void ledger.wrongAnswers.push(String(error))),
+        );
     },
-    /** @throws Error when the hub did not take one */
-    allBegun: async (): Promise<void> => {
-      await Promise.all(starting);
-      if (failures.length > 0) throw failures[0];
-    },
+    allBegun: async (): Promise<void> => void (await Promise.all(starting)),
   };
 };

@@ -129,7 +129,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
     const ledger = newLedger();
     const senders = await startSenders(hub, ledger, options.seed);
     const ordering = startOrdering(hub, ledger, options.seed);
-    const replays = startReplays(hub);
+    const replays = startReplays(hub, ledger);
     let tally: Tally;
     try {
       tally = await spreadFaults({ hub, ledger, replays }, createRandom(options.seed), options);

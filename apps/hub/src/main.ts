@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { registerDeliveries } from './commands/deliveries/register-deliveries.ts';
 import { registerEndpoints } from './commands/endpoints/register-endpoints.ts';
 import { registerKeys } from './commands/keys/register-keys.ts';
+import { registerSimulate } from './commands/simulate/register-simulate.ts';
 import { targets } from './target.ts';
 import { version } from './version.ts';
 
@@ -85,6 +86,7 @@ program
 registerKeys(program, process.env);
 registerEndpoints(program, process.env);
 registerDeliveries(program, process.env);
+registerSimulate(program, process.env);
 
 try {
   await program.parseAsync();

@@ -1,25 +1,45 @@
 import { randomUUID } from 'node:crypto';
 import { loadSettings, StartError } from '../config/load-settings.ts';
-import { credentialsFile, readCredentials } from '../credentials.ts';
+import { credentialsFile, readCredentials, type Credentials } from '../credentials.ts';
+import { makeDemoEndpoints, openKept, type DemoEndpoint } from '../demo/demo-endpoints.ts';
 import { hubClient, type HubClient } from '../demo/hub-client.ts';
-import { playPartners, type Played } from '../demo/play-partners.ts';
+import { playPartners } from '../demo/play-partners.ts';
+import { playReplay } from '../demo/play-replay.ts';
+import { playRotation } from '../demo/play-rotation.ts';
+import { playSending } from '../demo/play-sending.ts';
+import type { Played } from '../demo/scene.ts';
 import { textTable } from '../demo/text-table.ts';
 
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
 
-const rowOf = (played: Played): string[] => [
-  played.keptPromise ? 'ok' : 'NOT OK',
-  played.endpoint.scheme,
-  played.says,
-  played.answers.map((answer) => answer.status).join(', '),
-  played.became,
+const headings = ['', 'by', 'what happened', 'answers', 'what became of it'];
+
+const rowOf = ({ keptPromise, who, what, answers, became }: Played): string[] => [
+  keptPromise ? 'ok' : 'NOT OK',
+  who,
+  what,
+  answers,
+  became,
 ];
+
+/** Plays a scene and shows its table. @returns how many rows there were, and how many did not end as they must */
+const show = async (title: string, scene: AsyncGenerator<Played>): Promise<{ rows: number; broken: number }> => {
+  say(`\n${title}`);
+  const played: Played[] = [];
+  for await (const each of scene) {
+    played.push(each);
+    process.stderr.write('.');
+  }
+  process.stderr.write('\r');
+  say(textTable([headings, ...played.map(rowOf)]));
+  return { rows: played.length, broken: played.filter(({ keptPromise }) => !keptPromise).length };
+};
 
 type AuditEvent = { at: string; type: string; result: string; resource: { type: string; id: string } | null };
 
-const shownEvents = 12;
+const shownEvents = 8;
 
 const showAuditTrail = async (hub: HubClient, from: Date): Promise<void> => {
   const { data } = await hub.get<{ data: AuditEvent[] }>(`/api/v1/audit/events?from=${from.toISOString()}&limit=200`);
@@ -48,8 +68,44 @@ const showMetrics = async (hub: HubClient): Promise<void> => {
       say(`  ${line}`);
 };
 
+/** The settings of the running hub decide whether it may call this machine. */
+const mayCallThisMachine = (environment: NodeJS.ProcessEnv): boolean =>
+  loadSettings(environment).HUB_PARTNER_PRIVATE_ADDRESSES === 'allow';
+
+const playAll = async (
+  environment: NodeJS.ProcessEnv,
+  credentials: Credentials,
+  seed: string,
+): Promise<{ rows: number; broken: number }> => {
+  const startedAt = new Date();
+  const hub = hubClient(credentials);
+  const kept: DemoEndpoint[] = [];
+  for (const endpoint of credentials.endpoints) kept.push(await openKept(credentials.baseUrl, endpoint));
+  const made = await makeDemoEndpoints(hub);
+  const results: { rows: number; broken: number }[] = [];
+  try {
+    results.push(await show('Partners send webhooks:', playPartners(hub, [...kept, ...made.endpoints], seed)));
+    const rotated = made.endpoints.find(({ scheme }) => scheme === 'standard-webhooks');
+    if (rotated !== undefined)
+      results.push(await show('A secret is replaced without a gap:', playRotation(hub, rotated, seed)));
+    const benevity = kept.find(({ partner }) => partner === 'benevity');
+    if (benevity !== undefined && mayCallThisMachine(environment))
+      results.push(await show('An event is sent to a partner:', playSending(hub, benevity)));
+    else say('\nTo see events sent to a partner, start hub and demo with HUB_PARTNER_PRIVATE_ADDRESSES=allow.');
+    const tell = (line: string): void => void process.stderr.write(`  ${line}\n`);
+    results.push(await show('What came in is replayed:', playReplay(hub, startedAt, tell)));
+  } finally {
+    await made.forget();
+  }
+  await showAuditTrail(hub, startedAt);
+  await showMetrics(hub);
+  const sum = (numberOf: (one: { rows: number; broken: number }) => number): number =>
+    results.reduce((all, one) => all + numberOf(one), 0);
+  return { rows: sum(({ rows }) => rows), broken: sum(({ broken }) => broken) };
+};
+
 /**
- * Drives the running hub with the partner simulators and shows what became of each request, the audit trail and the
+ * Drives the running hub with the partner simulators and shows what became of everything, the audit trail and the
  * metrics. @throws StartError when the hub is not running or did not do what it promises
  */
 export const runDemo = async (environment: NodeJS.ProcessEnv, seed: string = randomUUID()): Promise<void> => {
@@ -57,24 +113,9 @@ export const runDemo = async (environment: NodeJS.ProcessEnv, seed: string = ran
   const credentials = await readCredentials(HUB_DATA_DIR);
   if (credentials === undefined)
     throw new StartError(`There is no ${credentialsFile(HUB_DATA_DIR)}; start the hub first with: npm start`);
-  const startedAt = new Date();
-  const hub = hubClient(credentials);
-  await hub.get('/ready');
-  say(`Playing ${credentials.endpoints.length} endpoints against ${credentials.baseUrl} (seed ${seed})\n`);
-  const rows = [['', 'scheme', 'what was sent', 'answers', 'what became of it']];
-  let broken = 0;
-  for await (const played of playPartners(hub, credentials.baseUrl, credentials.endpoints, seed)) {
-    rows.push(rowOf(played));
-    if (!played.keptPromise) broken += 1;
-    process.stderr.write('.');
-  }
-  process.stderr.write('\n');
-  say(textTable(rows));
-  await showAuditTrail(hub, startedAt);
-  await showMetrics(hub);
-  if (broken > 0)
-    throw new StartError(
-      `${broken} of ${rows.length - 1} requests did not end as they must; see the rows marked NOT OK.`,
-    );
-  say(`\nAll ${rows.length - 1} ended as they must.`);
+  await hubClient(credentials).get('/ready');
+  say(`Playing partners against ${credentials.baseUrl} (seed ${seed})`);
+  const { rows, broken } = await playAll(environment, credentials, seed);
+  if (broken > 0) throw new StartError(`${broken} of ${rows} did not end as they must; see the rows marked NOT OK.`);
+  say(`\nAll ${rows} ended as they must.`);
 };

@@ -6,21 +6,29 @@ export type HubClient = {
   /** @throws StartError when the hub does not answer or refuses */
   get<T>(path: string): Promise<T>;
   getText(path: string): Promise<string>;
+  /** @throws StartError when the hub does not answer or refuses */
+  change<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<T>;
 };
 
 /** Calls the running hub with the key from credentials.json. */
-export const hubClient = ({ baseUrl, apiKey }: Credentials): HubClient => {
-  const request = async (path: string): Promise<Response> => {
-    const response = await fetch(`${baseUrl}${path}`, { headers: { 'x-api-key': apiKey } }).catch((cause: unknown) => {
+export const hubClient = ({ baseUrl, apiKey }: Pick<Credentials, 'baseUrl' | 'apiKey'>): HubClient => {
+  const request = async (method: string, path: string, body?: object): Promise<string> => {
+    const headers = { 'x-api-key': apiKey, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const response = await fetch(`${baseUrl}${path}`, init).catch((cause: unknown) => {
       throw new StartError(`The hub does not answer at ${baseUrl}; start it with: npm start`, { cause });
     });
-    if (!response.ok)
-      throw new StartError(`The hub answered ${response.status} to GET ${path}: ${await response.text()}`);
-    return response;
+    const text = await response.text();
+    if (!response.ok) throw new StartError(`The hub answered ${response.status} to ${method} ${path}: ${text}`);
+    return text;
   };
   return {
-    get: async <T>(path: string) => (await request(path)).json() as Promise<T>,
-    getText: async (path) => (await request(path)).text(),
+    get: async <T>(path: string) => JSON.parse(await request('GET', path)) as T,
+    getText: (path) => request('GET', path),
+    change: async <T>(method: string, path: string, body?: object) => {
+      const text = await request(method, path, body);
+      return (text === '' ? undefined : JSON.parse(text)) as T;
+    },
   };
 };
 

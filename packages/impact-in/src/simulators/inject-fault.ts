@@ -1,7 +1,14 @@
-import { createHash } from 'node:crypto';
 import type { PartnerName, SchemeName } from '../verification/profile.ts';
 import { makeEvent, type EventSeed, type SimulatedEvent } from './make-event.ts';
 import { signRequest, type SignedRequest, type SignInput } from './sign-request.ts';
+import {
+  leaveOutHeader,
+  otherSecret,
+  reserialise,
+  signByOtherFamily,
+  tamper,
+  unsignedSchemes,
+} from './spoil-request.ts';
 
 export type FaultInput = EventSeed & Pick<SignInput, 'scheme' | 'secret' | 'profile'> & { partner: PartnerName };
 
@@ -9,58 +16,41 @@ type Fault = {
   says: string;
   /** Statuses of the answers, in order. */
   expectedStatuses: readonly number[];
+  /** Whether the second answer has to say that the event was known. */
+  endsKnown?: true;
   /** Schemes that cannot show this fault. */
   notFor?: readonly SchemeName[];
   requests(input: FaultInput, event: SimulatedEvent): SignedRequest[];
 };
 
-/** Schemes whose requests carry no time that the sender chooses. */
-const withoutTime: readonly SchemeName[] = [
-  'workday-oauth',
-  'workday-jwt',
-  'benevity-jwt',
-  'workday-basic',
-  'goodera-unsigned',
-  'benevity-legacy',
-  'goodera-legacy',
-  'workday-legacy',
-];
-/** Schemes that show who sends and not what, by the header that does so. */
-const credentialHeaders: Partial<Record<SchemeName, string>> = {
-  'workday-oauth': 'Authorization',
-  'workday-jwt': 'Authorization',
-  'benevity-jwt': 'Authorization',
-  'workday-basic': 'Authorization',
-  'goodera-unsigned': 'X-Webhook-Token',
-};
+const weakSchemes: readonly SchemeName[] = ['benevity-legacy', 'goodera-legacy', 'workday-legacy'];
+/** Whose whole proof is one header: without it nothing is left. */
+const oneHeader: readonly SchemeName[] = [...unsignedSchemes, ...weakSchemes, 'benevity-hmac'];
+/** What they show is good for any body, until it ends or is changed. */
+const reusable: readonly SchemeName[] = ['workday-oauth', 'workday-basic', 'goodera-unsigned'];
 
 /** Twice the tolerance, so that neither a slow network nor a skewed clock turns the fault into a valid request. */
 const skewMs = 600_000;
+/** Twice the age that an event may have where its signature tells no time. */
+const oldMs = 2 * 86_400_000;
+/** More than the 256 KiB that endpoints accept unless they are told otherwise. */
+const hugeCharacters = 300_000;
 
 const sign = (input: FaultInput, event: SimulatedEvent, change: Partial<FaultInput & { body: Buffer }> = {}) =>
   signRequest({ body: event.body, ...input, eventId: event.eventId, ...change });
 
-const changeOneLetter = (text: string): string => text.replace(/.(?=.$)/, (letter) => (letter === 'A' ? 'B' : 'A'));
-
-/** One letter of the body differs from what was signed; where nothing is, one of the token or password. */
-const tamper = (scheme: SchemeName, request: SignedRequest): SignedRequest => {
-  const { headers } = request;
-  const header = credentialHeaders[scheme];
-  if (header !== undefined)
-    return { ...request, headers: { ...headers, [header]: changeOneLetter(headers[header] ?? '') } };
-  const body = Buffer.from(request.body);
-  const at = body.lastIndexOf('Z"');
-  body.writeUInt8(body.readUInt8(at - 1) === 0x30 ? 0x31 : 0x30, at - 1);
-  return { headers, body };
+/** Made and signed at another time. */
+const signAt = (input: FaultInput, nowMs: number): SignedRequest => {
+  const then = { ...input, nowMs };
+  return sign(then, makeEvent(input.partner, then));
 };
 
-const otherSecret = ({ scheme, secret, seed }: FaultInput): string => {
-  if (scheme === 'workday-basic') return `${secret.slice(0, secret.indexOf(':'))}:not the password`;
-  if (scheme === 'goodera-unsigned') return 'not the token';
-  if (credentialHeaders[scheme] !== undefined)
-    return `${secret.slice(0, secret.lastIndexOf('.') + 1)}${'A'.repeat(86)}`;
-  return `whsec_${createHash('sha256').update(`not the secret ${seed}`).digest('base64')}`;
-};
+const tellsNoTime = ({ scheme, profile }: FaultInput): boolean =>
+  weakSchemes.includes(scheme) || profile?.signedTemplate?.includes('{ts}') === false;
+
+/** The event with one field more or changed. */
+const withField = (event: SimulatedEvent, field: string, value: string): Buffer =>
+  Buffer.from(JSON.stringify({ ...event.payload, [field]: value }));
 
 const faultTable = {
   good: {
@@ -71,43 +61,91 @@ const faultTable = {
   duplicate: {
     says: 'the same event sent twice',
     expectedStatuses: [200, 200],
+    endsKnown: true,
     requests: (input, event) => [sign(input, event), sign(input, event)],
+  },
+  conflict: {
+    says: 'another event under the same id',
+    expectedStatuses: [200, 200],
+    endsKnown: true,
+    // A partner's own token vouches for one body.
+    notFor: ['workday-jwt', 'benevity-jwt'],
+    requests: (input, event) => {
+      const body = withField(event, 'note', 'this was not there before');
+      return [sign(input, event), sign(input, event, { body })];
+    },
+  },
+  replayedCapture: {
+    says: 'the headers of a captured event with another one',
+    expectedStatuses: [200, 401],
+    notFor: reusable,
+    requests: (input, event) => {
+      const captured = sign(input, event);
+      const other = makeEvent(input.partner, { ...input, seed: `${input.seed} other` });
+      return [captured, { ...captured, body: other.body }];
+    },
   },
   tampered: {
     says: 'an event changed after it was signed',
     expectedStatuses: [401],
     requests: (input, event) => [tamper(input.scheme, sign(input, event))],
   },
-  stale: {
-    says: 'an event signed ten minutes ago',
+  reserialised: {
+    says: 'an event whose JSON was written anew on the way',
     expectedStatuses: [401],
-    notFor: withoutTime,
-    requests: (input, event) => [sign(input, event, { nowMs: input.nowMs - skewMs })],
+    notFor: unsignedSchemes,
+    requests: (input, event) => [reserialise(sign(input, event))],
+  },
+  stale: {
+    says: 'an event signed too long ago',
+    expectedStatuses: [401],
+    notFor: unsignedSchemes,
+    requests: (input) => [signAt(input, input.nowMs - (tellsNoTime(input) ? oldMs : skewMs))],
   },
   future: {
     says: 'an event signed ten minutes from now',
     expectedStatuses: [401],
-    notFor: withoutTime,
-    requests: (input, event) => [sign(input, event, { nowMs: input.nowMs + skewMs })],
+    notFor: unsignedSchemes,
+    requests: (input) => [signAt(input, input.nowMs + skewMs)],
   },
   malformed: {
     says: 'an authentic event of a type nobody knows',
     expectedStatuses: [202],
     requests: (input, event) => {
       const typeField = input.partner === 'benevity' ? 'event_type' : 'eventType';
-      const body = Buffer.from(JSON.stringify({ ...event.payload, [typeField]: 'something.else' }));
-      return [sign(input, event, { body })];
+      return [sign(input, event, { body: withField(event, typeField, 'something.else') })];
     },
   },
   badJson: {
     says: 'authentic bytes that are not JSON',
     expectedStatuses: [202],
+    // They tell their time in the JSON.
+    notFor: weakSchemes,
     requests: (input, event) => [sign(input, event, { body: event.body.subarray(0, -1) })],
+  },
+  hugeBody: {
+    says: 'a signed event of 300 KB',
+    expectedStatuses: [413],
+    requests: (input) => {
+      const event = makeEvent(input.partner, { ...input, fillerCharacters: hugeCharacters });
+      return [sign(input, event)];
+    },
   },
   wrongSecret: {
     says: 'an event signed with another secret',
     expectedStatuses: [401],
-    requests: (input, event) => [sign(input, event, { secret: otherSecret(input) })],
+    requests: (input, event) => [sign(input, event, { secret: otherSecret(input, input.seed) })],
+  },
+  wrongFamily: {
+    says: 'an event that proves itself in another way',
+    expectedStatuses: [401],
+    requests: (input, event) => [signByOtherFamily({ ...input, body: event.body, eventId: event.eventId })],
+  },
+  missingHeader: {
+    says: 'an event without one of its headers',
+    expectedStatuses: [401],
+    notFor: oneHeader,
+    requests: (input, event) => [leaveOutHeader(sign(input, event))],
   },
   unsigned: {
     says: 'an event without a signature',
@@ -120,10 +158,17 @@ export type FaultName = keyof typeof faultTable;
 
 /** What a simulated partner can do right or wrong. */
 export const faults: Record<FaultName, Fault> = faultTable;
+export const faultNames = Object.keys(faults) as FaultName[];
 
 /** The faults that a scheme can show; a client cannot make a bearer token of another time. */
 export const faultsOf = (scheme: SchemeName): FaultName[] =>
-  (Object.keys(faults) as FaultName[]).filter((name) => !faults[name].notFor?.includes(scheme));
+  faultNames.filter((name) => !faults[name].notFor?.includes(scheme));
+
+/** The statuses that a receiver of this scheme answers with: what nobody has signed is only kept at first. */
+export const expectedStatusesOf = (fault: FaultName, scheme: SchemeName): readonly number[] => {
+  const [first = 0, ...more] = faults[fault].expectedStatuses;
+  return [scheme === 'goodera-unsigned' && first === 200 ? 202 : first, ...more];
+};
 
 /** The requests, in order, of a simulated partner that shows this fault. */
 export const injectFault = (fault: FaultName, input: FaultInput): SignedRequest[] =>

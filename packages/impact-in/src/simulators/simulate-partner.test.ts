@@ -33,13 +33,30 @@ const cases = partnerNames.flatMap((partner) =>
 
 const hmacReasons: Partial<Record<FaultName, VerificationFailure>> = {
   tampered: 'signature_mismatch',
+  replayedCapture: 'signature_mismatch',
+  reserialised: 'signature_mismatch',
+  wrongFamily: 'missing_signature',
   stale: 'timestamp_too_old',
   future: 'timestamp_in_future',
   wrongSecret: 'signature_mismatch',
   unsigned: 'missing_signature',
 };
+const weakReasons: Partial<Record<FaultName, VerificationFailure>> = {
+  stale: 'payload_too_old',
+  future: 'payload_in_future',
+};
+/** Those that differ from scheme to scheme. */
+const ownReasons: Partial<Record<SchemeName, Partial<Record<FaultName, VerificationFailure>>>> = {
+  'benevity-legacy': weakReasons,
+  'goodera-legacy': weakReasons,
+  'workday-legacy': weakReasons,
+  'goodera-hmac': { missingHeader: 'missing_timestamp' },
+  'workday-hmac': { missingHeader: 'missing_timestamp' },
+  'standard-webhooks': { missingHeader: 'missing_signature' },
+};
 const bearerReasons: Partial<Record<FaultName, VerificationFailure>> = {
   tampered: 'token_signature_mismatch',
+  wrongFamily: 'missing_token',
   wrongSecret: 'token_signature_mismatch',
   unsigned: 'missing_token',
 };
@@ -53,7 +70,8 @@ describe('a simulated partner', () => {
       const input = { partner, scheme, secret: credential, seed: `${scheme} ${fault}`, nowMs: Date.now() };
       const simulation = await simulatePartner(`${receiver.baseUrl}/${partner}/${scheme}`, fault, input);
       expect(simulation).toMatchObject({ fault, asExpected: true });
-      expect(receiver.lastRefusal()).toBe((scheme === 'workday-oauth' ? bearerReasons : hmacReasons)[fault] ?? null);
+      const reasons = scheme === 'workday-oauth' ? bearerReasons : { ...hmacReasons, ...ownReasons[scheme] };
+      expect(receiver.lastRefusal()).toBe(reasons[fault] ?? null);
     },
   );
 

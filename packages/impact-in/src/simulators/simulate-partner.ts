@@ -1,4 +1,4 @@
-import { faults, injectFault, type FaultInput, type FaultName } from './inject-fault.ts';
+import { expectedStatusesOf, faults, injectFault, type FaultInput, type FaultName } from './inject-fault.ts';
 import type { SignedRequest } from './sign-request.ts';
 
 export type Fetch = typeof globalThis.fetch;
@@ -43,10 +43,11 @@ export const simulatePartner = async (
   input: FaultInput,
   fetch: Fetch = globalThis.fetch,
 ): Promise<Simulation> => {
-  const { says, expectedStatuses } = faults[fault];
+  const { says, endsKnown = false } = faults[fault];
+  const expectedStatuses = expectedStatusesOf(fault, input.scheme);
   const answers: Answer[] = [];
   for (const request of injectFault(fault, input)) answers.push(await sendRequest(url, request, fetch));
   const statusesAsExpected = answers.every((answer, index) => answer.status === expectedStatuses[index]);
-  const asExpected = statusesAsExpected && (fault !== 'duplicate' || saysDuplicate(answers[1]));
+  const asExpected = statusesAsExpected && (!endsKnown || saysDuplicate(answers[1]));
   return { fault, says, answers, asExpected };
 };

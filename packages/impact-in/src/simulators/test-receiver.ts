@@ -4,7 +4,8 @@ import { partnerOf } from '../partners/partner-of.ts';
 import { readEvent } from '../partners/read-event.ts';
 import { readTokenRequest } from '../verification/client-credentials.ts';
 import { issueAccessToken, tokenAudience } from '../verification/issue-access-token.ts';
-import { profileOf, profiles, type PartnerName } from '../verification/profile.ts';
+import { isWeak, profileOf, profiles, type PartnerName } from '../verification/profile.ts';
+import { payloadAgeFault } from '../verification/payload-age.ts';
 import { secretKey } from '../verification/secret-key.ts';
 import { newTokenKey, readTokenKey } from '../verification/token-key.ts';
 import type { VerificationFailure } from '../verification/verification-failure.ts';
@@ -17,6 +18,8 @@ export type TestReceiver = {
   lastRefusal(): VerificationFailure | null;
   close(): void;
 };
+
+const maxBodyBytes = 262_144;
 
 type Answer = [status: number, body: unknown];
 
@@ -44,6 +47,11 @@ export const startTestReceiver = async (credentials: {
     return verifyHmac({ profile, secrets: key === null ? [] : [{ id: 's', key }], rawHeaders, body, nowMs });
   };
 
+  const ageFault = (scheme: string, body: Buffer): VerificationFailure | null => {
+    const profile = profileOf(scheme);
+    return profile?.family === 'hmac' && isWeak(profile) ? payloadAgeFault(profile, body, Date.now()) : null;
+  };
+
   const issue = async (rawHeaders: string[], body: Buffer): Promise<Answer> => {
     const request = readTokenRequest(rawHeaders, body);
     if (!request.accepted || request.clientSecret !== credentials.clientSecret)
@@ -54,9 +62,11 @@ export const startTestReceiver = async (credentials: {
   };
 
   const receive = async (partner: string, scheme: string, rawHeaders: string[], body: Buffer): Promise<Answer> => {
+    refusal = null;
+    if (body.length > maxBodyBytes) return [413, {}];
     const verified = await verify(scheme, rawHeaders, body);
-    refusal = verified.valid ? null : verified.reason;
-    if (!verified.valid) return [401, {}];
+    refusal = verified.valid ? ageFault(scheme, body) : verified.reason;
+    if (refusal !== null) return [401, {}];
     const read = readEvent(partnerOf[partner as PartnerName], body);
     if (read.outcome !== 'event') return [202, { received: true }];
     const dedupeKey = JSON.stringify([partner, scheme, read.event.eventId]);

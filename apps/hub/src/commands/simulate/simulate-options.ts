@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { faultNames, partnerNames, schemeNames, type FaultName, type SchemeName } from '@impact-hub/impact-in';
+import { faultNames, type FaultName } from '@impact-hub/impact-in/faults';
+import { partnerNames, schemeNames, type SchemeName } from '@impact-hub/impact-in/schemes';
 import { parseCount } from '../hub-api/parse-options.ts';
 
 export type SimulateOptions = {
