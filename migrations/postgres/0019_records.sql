@@ -184,3 +184,58 @@ begin
   end loop;
 end
 $$;
+
+-- Search by fields of payloads, which are encrypted: keyed hashes of chosen fields, of endpoints whose company asks for
+-- it. Without the company's key, which is encrypted like everything else, a hash says nothing, not even for a guess.
+create table impact_in_search_key (
+  company_id uuid primary key,
+  ciphertext text        not null,
+  created_at timestamptz not null default now()
+);
+create table impact_in_search_setting (
+  endpoint_id uuid primary key references impact_in_endpoint (id),
+  company_id  uuid        not null,
+  -- JSON pointers.
+  fields      text[]      not null check (cardinality(fields) <= 8),
+  updated_at  timestamptz not null
+);
+create table impact_in_search_entry (
+  company_id  uuid  not null,
+  -- 16 bytes of HMAC-SHA256 over the field and its value.
+  term        bytea not null,
+  -- UUIDv7 of the receipt: newest first is the order of the index, and its time decides how long the entry is kept.
+  delivery_id uuid  not null,
+  primary key (company_id, term, delivery_id)
+);
+do $$
+declare
+  name text;
+begin
+  foreach name in array array['impact_in_search_key', 'impact_in_search_setting', 'impact_in_search_entry']
+  loop
+    execute format('alter table %I enable row level security', name);
+    execute format('create policy %I on %I to hub_runtime using (company_id = hub_company_id())
+                    with check (company_id = hub_company_id())', name || '_company', name);
+    execute format('grant select, insert on %I to hub_runtime', name);
+  end loop;
+end
+$$;
+grant update (fields, updated_at) on impact_in_search_setting to hub_runtime;
+
+create function impact_in_forget_entries(first_block bigint, blocks integer, keep_days integer)
+  returns table (removed bigint, next_block bigint)
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  all_blocks bigint := pg_relation_size('public.impact_in_search_entry') / current_setting('block_size')::bigint;
+begin
+  delete from public.impact_in_search_entry
+  where ctid >= format('(%s,0)', first_block)::tid and ctid < format('(%s,0)', first_block + blocks)::tid
+    and delivery_id < public.impact_in_first_id(now() - make_interval(days => greatest(keep_days, 30)));
+  get diagnostics removed = row_count;
+  next_block := case when first_block + blocks < all_blocks then first_block + blocks end;
+  return next;
+end
+$$;
+revoke all on function impact_in_forget_entries(bigint, integer, integer) from public;
+grant execute on function impact_in_forget_entries(bigint, integer, integer) to hub_system;

@@ -15,30 +15,33 @@ const payload = { activity: 'Reading', hours: 1, occurredAt: '2026-03-01T12:00:0
 const addConnection = async ({ hub }: TestHub, companyId: string): Promise<string> =>
   (await hub.db.company(companyId, (tx) => createConnection(tx, hub.impactIn.deps, by, goodera))).id;
 
+const addEndpoint = async ({ hub }: TestHub, companyId: string): Promise<string> => {
+  const input = { partner: 'benevity', scheme: 'benevity-hmac', name: 'Benevity' } as const;
+  return (await hub.db.company(companyId, (tx) => createEndpoint(tx, hub.impactIn.deps, by, input))).endpoint.id;
+};
+
 /** Gives the company one thing of each kind this domain has. @returns their ids by the path of the thing */
 export const addImpactInThings = async (
   testHub: TestHub,
   companyId: string,
   key: string,
 ): Promise<Record<string, string>> => {
-  const { hub, database } = testHub;
-  const { endpoint } = await hub.db.company(companyId, (tx) =>
-    createEndpoint(tx, hub.impactIn.deps, by, { partner: 'benevity', scheme: 'benevity-hmac', name: 'Benevity' }),
-  );
+  const { database } = testHub;
+  const endpointId = await addEndpoint(testHub, companyId);
   const receiptId = newId();
   await database.owner`
     insert into impact_in_receipt (id, received_at, company_id, endpoint_id, partner, outcome, request_id, body_bytes, latency_ms)
-    values (${receiptId}, now(), ${companyId}, ${endpoint.id}, 'benevity', 'accepted', 'r', 1, 1)`;
+    values (${receiptId}, now(), ${companyId}, ${endpointId}, 'benevity', 'accepted', 'r', 1, 1)`;
   await database.owner`
     insert into impact_in_delivery (id, company_id, direction, partner, endpoint_id, event_type, status, outcome, received_at)
-    values (${receiptId}, ${companyId}, 'inbound', 'benevity', ${endpoint.id}, 'delivery.success', 'success', 'applied', now())`;
+    values (${receiptId}, ${companyId}, 'inbound', 'benevity', ${endpointId}, 'delivery.success', 'success', 'applied', now())`;
   const replay = await testHub.call('POST', '/api/v1/impact-in/deliveries/bulk-replay', {
     key,
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ ids: [receiptId] }),
   });
   return {
-    '/api/v1/impact-in/endpoints/:id': endpoint.id,
+    '/api/v1/impact-in/endpoints/:id': endpointId,
     '/api/v1/impact-in/connections/:id': await addConnection(testHub, companyId),
     '/api/v1/impact-in/deliveries/:id': receiptId,
     '/api/v1/impact-in/receipts/:id': receiptId,
@@ -66,7 +69,7 @@ export const outboundSamples = (
   };
 };
 
-/** One call of each route that verifies refused receipts again. */
+/** One call of each route about receipts. */
 export const receiptSamples = (
   testHub: TestHub,
   caller: () => { companyId: string; key: Record<string, string> },
@@ -89,6 +92,11 @@ export const receiptSamples = (
     'POST /api/v1/impact-in/receipts/reverify': async () => ({
       headers: caller().key,
       body: { ids: [await refusedReceipt()] },
+    }),
+    'PUT /api/v1/impact-in/endpoints/:id/search-fields': async () => ({
+      headers: caller().key,
+      params: { id: await addEndpoint(testHub, caller().companyId) },
+      body: {},
     }),
   };
 };

@@ -1,5 +1,5 @@
 import type { Cursor, Tx } from '@impact-hub/core';
-import { and, asc, desc, eq, getTableColumns, gte, inArray, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gte, inArray, lt, sql, type SQL } from 'drizzle-orm';
 import { impactInAttempt, impactInDelivery, type AttemptRow, type DeliveryRow } from '../tables.ts';
 
 export type Delivery = Omit<DeliveryRow, 'companyId' | 'entityKey'>;
@@ -13,9 +13,30 @@ export type DeliveryFilter = {
   correlationId?: string | undefined;
   from?: Date | undefined;
   to?: Date | undefined;
+  /** What stands for a field and its value in the index. */
+  term?: Buffer | undefined;
 };
 
 const { companyId: _companyId, entityKey: _entityKey, ...columns } = getTableColumns(impactInDelivery);
+
+/** No id made at that moment or later is smaller. */
+const firstIdAt = (atMs: number): string => {
+  const hex = Math.max(0, atMs).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+};
+
+/** Ids of inbound deliveries, by the index: as they hold the time of receipt, only those of the time asked for are read. */
+const deliveriesWith = (term: Buffer, { from, to }: DeliveryFilter, tx: Tx, cursor: Cursor | undefined): SQL =>
+  sql.join(
+    [
+      sql`(select delivery_id from impact_in_search_entry where company_id = ${tx.companyId} and term = ${term}`,
+      ...(from === undefined ? [] : [sql`and delivery_id >= ${firstIdAt(from.getTime())}::uuid`]),
+      ...(to === undefined ? [] : [sql`and delivery_id < ${firstIdAt(to.getTime())}::uuid`]),
+      ...(cursor === undefined ? [] : [sql`and delivery_id < ${firstIdAt(cursor.atMs + 1)}::uuid`]),
+      sql`)`,
+    ],
+    sql` `,
+  );
 
 export const selectDeliveries = (
   tx: Tx,
@@ -38,6 +59,7 @@ export const selectDeliveries = (
         filter.correlationId === undefined ? undefined : eq(d.correlationId, filter.correlationId),
         filter.from === undefined ? undefined : gte(d.receivedAt, filter.from),
         filter.to === undefined ? undefined : lt(d.receivedAt, filter.to),
+        filter.term === undefined ? undefined : inArray(d.id, deliveriesWith(filter.term, filter, tx, cursor)),
         cursor === undefined
           ? undefined
           : sql`(${d.receivedAt}, ${d.id}) < (${new Date(cursor.atMs).toISOString()}::timestamptz, ${cursor.id}::uuid)`,

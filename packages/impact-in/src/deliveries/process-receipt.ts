@@ -7,10 +7,11 @@ import { partnerOf } from '../partners/partner-of.ts';
 import type { PartnerEvent } from '../partners/partner.ts';
 import { readEvent } from '../partners/read-event.ts';
 import { settleOutbound } from '../outbound/settle-outbound.ts';
+import type { Records } from '../receipts/records.ts';
 import { applyEvents } from './apply-events.ts';
 import { findSealedReceipts, type SealedReceipt } from './receipt-repository.ts';
 
-type Deps = { crypto: Crypto; outbox: Outbox; clock: Clock };
+type Deps = { crypto: Crypto; outbox: Outbox; clock: Clock; records: Pick<Records, 'search'> };
 
 /** Event of the outbox; the payload is `{deliveryId}`. */
 export const deliveryUpdated = 'impact_in.delivery.updated';
@@ -86,6 +87,10 @@ export const processReceipts = async (
     tx,
     processed.map(({ receipt, event }) => ({ ...event, id: receipt.id, partner: receipt.partner })),
     now,
+  );
+  await deps.records.search.add(
+    tx,
+    processed.map(({ receipt, kept }) => ({ deliveryId: receipt.id, endpointId: receipt.endpointId, body: kept.body })),
   );
   await recordAudits(
     tx,

@@ -23,19 +23,29 @@ const access = { scopes: ['deliveries:read'] } as const;
 
 const byReceipt = (row: { receivedAt: Date; id: string }) => ({ atMs: row.receivedAt.getTime(), id: row.id });
 
+const dayMs = 86_400_000;
+/** Unless the caller says otherwise: a value such as `success` can be that of millions. */
+const fieldSearchDays = 30;
+
 const listDeliveries = defineRoute({
   method: 'GET',
   path: '/api/v1/impact-in/deliveries',
   operationId: 'listDeliveries',
   summary: 'List deliveries, newest first',
-  description: 'A webhook appears here once it is processed, usually within a second; its receipt is there at once.',
+  description:
+    'A webhook appears here once it is processed, usually within a second; its receipt is there at once. A search by `field` and `value` finds what came in since the field was made searchable (`…/endpoints/{id}/search-fields`); it goes back 30 days unless `from` says otherwise.',
   access,
   input: { query: deliveryListQuery },
   output: { 200: deliveryPage },
   handler: async ({ input: { query }, principal, deps }) => {
-    const { limit, cursor: cursorText, ...filter } = query;
+    const { limit, cursor: cursorText, field, value, ...filter } = query;
     const cursor = cursorText === undefined ? undefined : decodeCursor(cursorText);
-    const rows = await deps.db.company(principal.companyId, (tx) => selectDeliveries(tx, filter, { cursor, limit }));
+    const rows = await deps.db.company(principal.companyId, async (tx) => {
+      if (field === undefined || value === undefined) return selectDeliveries(tx, filter, { cursor, limit });
+      const term = await deps.records.search.find(tx, field, value);
+      const from = filter.from ?? new Date((filter.to?.getTime() ?? deps.clock.nowMs()) - fieldSearchDays * dayMs);
+      return term === null ? [] : selectDeliveries(tx, { ...filter, from, term }, { cursor, limit });
+    });
     return toPage(rows, limit, byReceipt);
   },
 });
@@ -60,7 +70,6 @@ const getDelivery = defineRoute({
   },
 });
 
-const dayMs = 86_400_000;
 const searchDays = 7;
 
 /** Receipts are indexed by time only, to keep the path of the webhooks short; deliveries are the place to search. */

@@ -1,5 +1,7 @@
 import type { MetricsRegistry } from '@impact-hub/core';
+import type { Crypto } from '@impact-hub/crypto';
 import { createBudgets, type RefillingBudgets } from '../inbox/refilling-budgets.ts';
+import { createSearchIndex, type SearchIndex } from './search/search-index.ts';
 import { createRetentionMetrics, type RetentionMetrics } from './retention/retention-metrics.ts';
 
 /** How long what is kept; in days. */
@@ -12,7 +14,8 @@ export type Records = {
   retention: RetentionDays;
   retentionMetrics: RetentionMetrics;
   /** Where forgetting events goes on; each process has its own, as only one does it. */
-  sweep: { nextBlock: number };
+  sweep: { nextEvent: number; nextEntry: number };
+  search: SearchIndex;
 };
 
 /** A screen full of them at once, then one every two seconds: each costs some milliseconds of this process. */
@@ -22,7 +25,10 @@ const maxCompanies = 10_000;
 
 export const defaultRetention: RetentionDays = { receipts: 90, dedupe: 90, deliveries: 400 };
 
-export const createRecords = (registry: MetricsRegistry, retention: Partial<RetentionDays> = {}): Records => ({
+export const createRecords = (
+  deps: { registry: MetricsRegistry; crypto: Crypto },
+  retention: Partial<RetentionDays> = {},
+): Records => ({
   explanations: createBudgets({
     capacity: explanationBurst,
     refillPerMs: explanationsPerMs,
@@ -30,6 +36,7 @@ export const createRecords = (registry: MetricsRegistry, retention: Partial<Rete
     nowMs: () => performance.now(),
   }),
   retention: { ...defaultRetention, ...retention },
-  retentionMetrics: createRetentionMetrics(registry),
-  sweep: { nextBlock: 0 },
+  retentionMetrics: createRetentionMetrics(deps.registry),
+  sweep: { nextEvent: 0, nextEntry: 0 },
+  search: createSearchIndex({ crypto: deps.crypto, nowMs: () => performance.now() }),
 });

@@ -9,6 +9,7 @@ import { receiptNotFound } from '../problems.ts';
 import { explainLimited } from './problems.ts';
 import { findReceipts, previewReceipts, reverifyReceipts } from './reverify/reverify-receipts.ts';
 import { reverificationPage, reverificationView, reverifyBody, type ReverifyInput } from './reverify/schema.ts';
+import { searchRoutes } from './search/routes.ts';
 import { reverificationResults, type Reverification } from './reverify/find-reverification.ts';
 
 const defineRoute = routeDefiner<ImpactInDeps>();
@@ -93,4 +94,4 @@ const reverifyMany = defineRoute({
   },
 });
 
-export const receiptRoutes = [explain, reverifyOne, reverifyMany];
+export const receiptRoutes = [explain, reverifyOne, reverifyMany, ...searchRoutes];

@@ -2,7 +2,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { recordAudit } from '@impact-hub/audit';
 import type { Clock, Database } from '@impact-hub/core';
 import type { Records } from '../records.ts';
-import { dropReceiptDays, forgetDeliveries, forgetEvents, forgetVerdicts, type Pace } from './forget-expired.ts';
+import {
+  dropReceiptDays,
+  forgetDeliveries,
+  forgetEntries,
+  forgetEvents,
+  forgetVerdicts,
+  type Pace,
+} from './forget-expired.ts';
 import type { Expiring } from './retention-metrics.ts';
 
 type Deps = { db: Database; clock: Clock; records: Records };
@@ -33,8 +40,9 @@ export const applyRetention = async (deps: Deps, signal: AbortSignal): Promise<v
     delayed[day] = reason;
     retentionMetrics.delayed(reason);
   });
-  sweep.nextBlock = await forgetEvents(sql, retention, sweep.nextBlock, pace);
+  sweep.nextEvent = await forgetEvents(sql, retention, sweep.nextEvent, pace);
   await forgetDeliveries(sql, retention, pace);
+  sweep.nextEntry = await forgetEntries(sql, retention, sweep.nextEntry, pace);
   await forgetVerdicts(sql, retention, pace);
   retentionMetrics.finished(deps.clock.nowMs());
   if (Object.values(counts).every((count) => count === 0) && receiptDays.length === 0) return;

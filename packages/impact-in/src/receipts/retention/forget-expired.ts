@@ -20,23 +20,42 @@ const verdictsAtOnce = 1_000;
 /** So that removing takes half of one connection's time at most. */
 const pauseMs = 10;
 
+/** A part of a table, from one block on. @returns where the next part begins, null at the end of the table */
+type ForgetBlocks = (firstBlock: number) => Promise<{ removed: string; next: string | null } | undefined>;
+
+const sweepBlocks = async (what: Expiring, firstBlock: number, pace: Pace, forget: ForgetBlocks): Promise<number> => {
+  let block: number | null = firstBlock;
+  while (block !== null && mayGoOn(pace)) {
+    const row = await forget(block);
+    pace.onRemoved(what, Number(row?.removed ?? 0));
+    block = row === undefined || row.next === null ? null : Number(row.next);
+    if (block !== null) await pace.pause(pauseMs);
+  }
+  return block ?? 0;
+};
+
+type Block = { removed: string; next: string | null };
+
 /**
  * Forgets events that came so long ago that nobody sends them again.
  *
  * @param firstBlock where the run before stopped
  * @returns where the next run goes on; 0 when it came to the end of the table
  */
-export const forgetEvents = async (sql: Sql, days: RetentionDays, firstBlock: number, pace: Pace): Promise<number> => {
-  let block: number | null = firstBlock;
-  while (block !== null && mayGoOn(pace)) {
-    const [row]: { removed: string; next: string | null }[] = await sql`
+export const forgetEvents = (sql: Sql, days: RetentionDays, firstBlock: number, pace: Pace): Promise<number> =>
+  sweepBlocks('events', firstBlock, pace, async (block) => {
+    const [row] = await sql<Block[]>`
       select removed, next_block as next from impact_in_forget_events(${block}, ${blocksAtOnce}, ${days.dedupe})`;
-    pace.onRemoved('events', Number(row?.removed ?? 0));
-    block = row?.next === null || row === undefined ? null : Number(row.next);
-    if (block !== null) await pace.pause(pauseMs);
-  }
-  return block ?? 0;
-};
+    return row;
+  });
+
+/** Forgets by what deliveries were found that are gone, see `forgetEvents`. */
+export const forgetEntries = (sql: Sql, days: RetentionDays, firstBlock: number, pace: Pace): Promise<number> =>
+  sweepBlocks('entries', firstBlock, pace, async (block) => {
+    const [row] = await sql<Block[]>`
+      select removed, next_block as next from impact_in_forget_entries(${block}, ${blocksAtOnce}, ${days.deliveries})`;
+    return row;
+  });
 
 const nil = '00000000-0000-0000-0000-000000000000';
 

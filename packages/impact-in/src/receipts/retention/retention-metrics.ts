@@ -1,7 +1,7 @@
 import type { MetricsRegistry } from '@impact-hub/core';
 import { Counter, Gauge } from 'prom-client';
 
-export const expiring = ['receipts', 'events', 'deliveries', 'verdicts'] as const;
+export const expiring = ['receipts', 'events', 'deliveries', 'entries', 'verdicts'] as const;
 export type Expiring = (typeof expiring)[number];
 
 export type RetentionMetrics = {

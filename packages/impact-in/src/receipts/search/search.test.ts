@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestHub, eventOf, read, sendSigned, type TestEndpoint, type TestHub } from '../../test-hub.ts';
+import { applyRetention } from '../retention/apply-retention.ts';
+
+let hub: TestHub;
+let companyId: string;
+let endpoint: TestEndpoint;
+beforeAll(async () => {
+  hub = await createTestHub();
+  companyId = await hub.addCompany();
+  endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
+});
+afterAll(() => hub.close());
+
+const setFields = (id: string, body: object, company = companyId) =>
+  hub.server.inject({
+    method: 'PUT',
+    url: `/api/v1/impact-in/endpoints/${id}/search-fields`,
+    headers: { 'x-test-company': company, 'content-type': 'application/json' },
+    payload: JSON.stringify(body),
+  });
+const deliver = async (to: TestEndpoint, seed: string, more: object = {}): Promise<string> => {
+  const { payload } = eventOf('benevity', seed);
+  const { receiptId } = (await sendSigned(hub, to, { ...payload, ...more })).json<{ receiptId: string }>();
+  await hub.runJobs();
+  return receiptId;
+};
+const search = async (field: string, value: string, more = '', company = companyId): Promise<string[]> => {
+  const query = `field=${encodeURIComponent(field)}&value=${encodeURIComponent(value)}${more}`;
+  const answer = await read(hub, company, `/deliveries?${query}`);
+  if (answer.statusCode !== 200) throw new Error(`${answer.statusCode} ${answer.body}`);
+  return answer.json<{ data: { id: string }[] }>().data.map(({ id }) => id);
+};
+
+test('deliveries are found by the whole value of a chosen field, newest first, together with other filters', async () => {
+  const before = await deliver(endpoint, 'before', { project: { 'na/me': 'Reading' } });
+  expect((await setFields(endpoint.id, { fields: ['/project/na~1me', '/hours', '/done'] })).statusCode).toBe(200);
+  const first = await deliver(endpoint, 'first', { project: { 'na/me': 'Reading' }, hours: 3, done: true });
+  const second = await deliver(endpoint, 'second', { project: { 'na/me': 'Reading' }, hours: 4, done: { deep: true } });
+  expect(await search('/project/na~1me', 'Reading')).toEqual([second, first]);
+  expect(await search('/project/na~1me', 'Reading', '&limit=1')).toEqual([second]);
+  expect(await search('/project/na~1me', 'Read')).toEqual([]);
+  expect(await search('/hours', '3')).toEqual([first]);
+  expect(await search('/done', 'true')).toEqual([first]);
+  expect(await search('/hours', '3', '&direction=outbound')).toEqual([]);
+  expect(await search('/project/na~1me', 'Reading')).not.toContain(before);
+});
+
+test('pages follow each other without a gap', async () => {
+  const place = await hub.addEndpoint(companyId, { partner: 'benevity' });
+  await setFields(place.id, { fields: ['/batch'] });
+  const ids: string[] = [];
+  for (let n = 0; n < 5; n += 1) ids.push(await deliver(place, `paged ${n}`, { batch: 'b1' }));
+  const seen: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const path = `/deliveries?field=/batch&value=b1&limit=2${cursor === null ? '' : `&cursor=${cursor}`}`;
+    const page: { data: { id: string }[]; nextCursor: string | null } = (await read(hub, companyId, path)).json();
+    seen.push(...page.data.map(({ id }) => id));
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  expect(seen).toEqual(ids.toReversed());
+});
+
+test('the usual fields of the partner are taken when none are named, and none ends it', async () => {
+  const place = await hub.addEndpoint(companyId, { partner: 'benevity' });
+  expect((await setFields(place.id, {})).json()).toEqual({
+    endpointId: place.id,
+    fields: ['/organization_id', '/transaction_id', '/status'],
+  });
+  const id = await deliver(place, 'usual', { organization_id: 'org_usual' });
+  expect(await search('/organization_id', 'org_usual')).toEqual([id]);
+  await setFields(place.id, { fields: [] });
+  await deliver(place, 'ended', { organization_id: 'org_ended' });
+  expect(await search('/organization_id', 'org_ended')).toEqual([]);
+});
+
+test('the index holds no value in the clear, and the same value stands otherwise for every company', async () => {
+  const other = await hub.addCompany();
+  const theirs = await hub.addEndpoint(other, { partner: 'benevity' });
+  await setFields(endpoint.id, { fields: ['/person'] });
+  await setFields(theirs.id, { fields: ['/person'] }, other);
+  const mine = await deliver(endpoint, 'mine', { person: 'Ada Lovelace' });
+  const foreign = await deliver(theirs, 'theirs', { person: 'Ada Lovelace' });
+  expect(await search('/person', 'Ada Lovelace')).toEqual([mine]);
+  expect(await search('/person', 'Ada Lovelace', '', other)).toEqual([foreign]);
+  const terms = await hub.owner<{ term: Buffer }[]>`
+    select term from impact_in_search_entry where delivery_id = any(${[mine, foreign]})`;
+  expect(new Set(terms.map(({ term }) => term.toString('hex'))).size).toBe(2);
+  expect(terms.every(({ term }) => term.length === 16)).toBe(true);
+});
+
+test('endpoints of others, and what is no pointer, are refused', async () => {
+  const other = await hub.addCompany();
+  expect((await setFields(endpoint.id, { fields: ['/a'] }, other)).statusCode).toBe(404);
+  for (const fields of [['a'], ['/'], ['/a~2'], Array.from({ length: 9 }, (_, n) => `/f${n}`)])
+    expect((await setFields(endpoint.id, { fields })).statusCode, fields.join()).toBe(400);
+  expect((await read(hub, companyId, '/deliveries?field=/a')).statusCode).toBe(400);
+  expect((await read(hub, companyId, '/deliveries?value=a')).statusCode).toBe(400);
+});
+
+test('entries go when their deliveries do', async () => {
+  await setFields(endpoint.id, { fields: ['/old'] });
+  const id = await deliver(endpoint, 'old', { old: 'yes' });
+  const old = `01000000${id.slice(8)}`;
+  await hub.owner`update impact_in_search_entry set delivery_id = ${old} where delivery_id = ${id}`;
+  await applyRetention(hub.impactIn.deps, new AbortController().signal);
+  expect(await hub.owner`select 1 from impact_in_search_entry where delivery_id = ${old}`).toHaveLength(0);
+});
