@@ -1,8 +1,7 @@
 import { controlledClock } from '@impact-hub/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inputOf, send, type Sending } from '../inbox/test-schemes.ts';
-import { requestFor } from '../inbox/test-schemes.ts';
+import { inputOf, requestFor, send, type Sending } from '../inbox/test-schemes.ts';
 import { createTestHub, type TestHub } from '../test-hub.ts';
 import type { SchemeName } from '../verification/profile.ts';
 import type { EndpointCredentials } from './new-secrets.ts';
@@ -112,7 +111,7 @@ test.each(['benevity-hmac', 'standard-webhooks', 'custom-hmac', 'workday-basic',
           expect(valid.length === 1 || valid.length === 2).toBe(true);
         }
       }),
-      { numRuns: 12 },
+      { numRuns: 8 },
     );
   },
   60_000,
@@ -139,6 +138,6 @@ test('OAuth: a token is accepted exactly until it expires or the secret that it 
         }
       }
     }),
-    { numRuns: 12 },
+    { numRuns: 8 },
   );
 }, 60_000);
