@@ -47,6 +47,7 @@ export * from './lifecycle/shutdown.ts';
 export * from './telemetry/logger.ts';
 export { holdsApiKey, redactText } from './telemetry/redact.ts';
 export * from './telemetry/metrics.ts';
+export { metricFamily, type MetricFamily } from './telemetry/metric-family.ts';
 export { readInTime } from './telemetry/read-in-time.ts';
 export { connectGuarded, PrivateAddressError, type LookUp } from './net/connect-guarded.ts';
 export * from './net/ip-range.ts';

@@ -1,5 +1,5 @@
-import type { MetricsRegistry } from '@impact-hub/core';
-import { Counter, Gauge } from 'prom-client';
+import { metricFamily, type MetricsRegistry } from '@impact-hub/core';
+import { Counter } from 'prom-client';
 
 /**
  * How a request was answered: from either layer, by waiting for a like one that was under way (`joined`), by the handler
@@ -29,12 +29,12 @@ export const createCacheStatistics = (registry: MetricsRegistry, sizes: Sizes) =
   let atReset: ReadonlyMap<string, OperationFigures> = new Map();
   let sinceMs = Date.now();
   let invalidations = 0;
-  const registers = [registry];
+  const metrics = metricFamily(registry);
   new Counter({
     name: 'response_cache_total',
     help: 'Requests for cached operations by how they were answered, and what happened to kept answers.',
     labelNames: ['operation', 'outcome'],
-    registers,
+    registers: [registry],
     // Read when scraped: prom-client hashes the labels of each count, and every answer passes here.
     collect() {
       this.reset();
@@ -42,28 +42,16 @@ export const createCacheStatistics = (registry: MetricsRegistry, sizes: Sizes) =
         for (const outcome of names) if (own[outcome] > 0) this.inc({ operation, outcome }, own[outcome]);
     },
   });
-  const invalidated = new Counter({
-    name: 'response_cache_invalidations_total',
-    help: 'Changes and wishes of operators heard that make kept answers stale; each comes by several ways.',
-    registers,
-  });
-  const failures = new Counter({
-    name: 'response_cache_redis_failures_total',
-    help: 'Reads and writes of kept answers that Redis did not answer in time.',
-    registers,
-  });
-  for (const [name, help, read] of [
-    ['response_cache_entries', 'Answers this process holds in memory.', sizes.entries],
-    ['response_cache_bytes', 'Size of the answers this process holds in memory.', sizes.bytes],
-  ] as const)
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
+  const invalidated = metrics.counter(
+    'response_cache_invalidations_total',
+    'Changes and wishes of operators heard that make kept answers stale; each comes by several ways.',
+  );
+  const failures = metrics.counter(
+    'response_cache_redis_failures_total',
+    'Reads and writes of kept answers that Redis did not answer in time.',
+  );
+  metrics.gauge('response_cache_entries', 'Answers this process holds in memory.', sizes.entries);
+  metrics.gauge('response_cache_bytes', 'Size of the answers this process holds in memory.', sizes.bytes);
 
   return {
     count: (operationId: string, what: CacheOutcome | CacheEvent): void => {

@@ -1,5 +1,4 @@
-import type { MetricsRegistry } from '@impact-hub/core';
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { metricFamily, type MetricsRegistry } from '@impact-hub/core';
 import { partnerNames, type PartnerName } from '../verification/profile.ts';
 import type { RejectionReason } from './authenticate.ts';
 
@@ -36,20 +35,17 @@ export const createInboxMetrics = (
   registry: MetricsRegistry,
   waiting: () => { rows: number; bytes: number; flushes: number },
 ): InboxMetrics => {
-  const registers = [registry];
-  const total = new Counter({
-    name: 'impact_in_deliveries_total',
-    help: 'Webhooks answered, by partner and outcome.',
-    labelNames: ['partner', 'outcome'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'impact_in_delivery_duration_seconds',
-    help: 'Time from the last byte of a webhook to its answer.',
-    labelNames: ['partner', 'outcome'],
-    buckets: ackSeconds,
-    registers,
-  });
+  const metrics = metricFamily(registry);
+  const total = metrics.counter('impact_in_deliveries_total', 'Webhooks answered, by partner and outcome.', [
+    'partner',
+    'outcome',
+  ]);
+  const duration = metrics.histogram(
+    'impact_in_delivery_duration_seconds',
+    'Time from the last byte of a webhook to its answer.',
+    ackSeconds,
+    ['partner', 'outcome'],
+  );
   // Made once: looking labels up costs more than counting.
   const answers = tableOf(partnerNames, (partner) =>
     tableOf(inboxOutcomes, (outcome) => ({
@@ -57,53 +53,36 @@ export const createInboxMetrics = (
       duration: duration.labels({ partner, outcome }),
     })),
   );
-  const rejections = new Counter({
-    name: 'impact_in_rejected_total',
-    help: 'Webhooks that were not authentic, by reason.',
-    labelNames: ['partner', 'reason'],
-    registers,
-  });
-  const contested = new Counter({
-    name: 'impact_in_contested_hints_total',
-    help: 'Webhooks at the bare address whose account is claimed by endpoints of more than one company.',
-    labelNames: ['partner'],
-    registers,
-  });
-  const notStored = new Counter({
-    name: 'impact_in_rejected_not_stored_total',
-    help: 'Rejected webhooks beyond the cap, counted but not stored.',
-    registers,
-  });
-  const repeatsNotStored = new Counter({
-    name: 'impact_in_repeats_not_stored_total',
-    help: 'Authentic webhooks sent again beyond the cap, answered but not stored again.',
-    registers,
-  });
-  const flushRows = new Histogram({
-    name: 'impact_in_inbox_flush_rows',
-    help: 'Receipts per commit.',
-    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
-    registers,
-  });
-  const flushSeconds = new Histogram({
-    name: 'impact_in_inbox_flush_seconds',
-    help: 'Duration of one commit of receipts.',
-    buckets: ackSeconds,
-    registers,
-  });
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  };
-  gauge('impact_in_inbox_waiting_rows', 'Receipts waiting for their commit.', () => waiting().rows);
-  gauge('impact_in_inbox_waiting_bytes', 'Bytes of receipts waiting for their commit.', () => waiting().bytes);
-  gauge('impact_in_inbox_flushes', 'Commits of receipts in flight.', () => waiting().flushes);
+  const rejections = metrics.counter('impact_in_rejected_total', 'Webhooks that were not authentic, by reason.', [
+    'partner',
+    'reason',
+  ]);
+  const contested = metrics.counter(
+    'impact_in_contested_hints_total',
+    'Webhooks at the bare address whose account is claimed by endpoints of more than one company.',
+    ['partner'],
+  );
+  const notStored = metrics.counter(
+    'impact_in_rejected_not_stored_total',
+    'Rejected webhooks beyond the cap, counted but not stored.',
+  );
+  const repeatsNotStored = metrics.counter(
+    'impact_in_repeats_not_stored_total',
+    'Authentic webhooks sent again beyond the cap, answered but not stored again.',
+  );
+  const flushRows = metrics.histogram(
+    'impact_in_inbox_flush_rows',
+    'Receipts per commit.',
+    [1, 2, 4, 8, 16, 32, 64, 128, 256],
+  );
+  const flushSeconds = metrics.histogram(
+    'impact_in_inbox_flush_seconds',
+    'Duration of one commit of receipts.',
+    ackSeconds,
+  );
+  metrics.gauge('impact_in_inbox_waiting_rows', 'Receipts waiting for their commit.', () => waiting().rows);
+  metrics.gauge('impact_in_inbox_waiting_bytes', 'Bytes of receipts waiting for their commit.', () => waiting().bytes);
+  metrics.gauge('impact_in_inbox_flushes', 'Commits of receipts in flight.', () => waiting().flushes);
   return {
     answered: (partner, outcome, durationMs) => {
       const answer = answers[partner][outcome];

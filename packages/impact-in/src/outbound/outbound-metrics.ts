@@ -1,5 +1,4 @@
-import type { MetricsRegistry, Sql } from '@impact-hub/core';
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { metricFamily, readInTime, type MetricsRegistry, type Sql } from '@impact-hub/core';
 
 export type OutboundMetrics = {
   /** A call to a partner ended. */
@@ -14,55 +13,60 @@ const callSeconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 
 type Backlog = { state: string; count: number; lateSeconds: number };
 
+const readWithinMs = 1_000;
+
 /** Registers the figures of outbound deliveries. @param sql the system's; read when metrics are scraped */
 export const createOutboundMetrics = (registry: MetricsRegistry, sql: Sql): OutboundMetrics => {
-  const registers = [registry];
-  const calls = new Counter({
-    name: 'impact_in_partner_calls_total',
-    help: 'Calls to partner APIs by API and outcome: the error class, or answered.',
-    labelNames: ['api', 'outcome'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'impact_in_partner_call_duration_seconds',
-    help: 'Duration of calls to partner APIs, tokens included.',
-    labelNames: ['api'],
-    buckets: callSeconds,
-    registers,
-  });
-  const attempts = new Counter({
-    name: 'impact_in_outbound_attempts_total',
-    help: 'Attempts at outbound deliveries by API and result: success, failure, unknown.',
-    labelNames: ['api', 'result'],
-    registers,
-  });
-  const waits = new Counter({
-    name: 'impact_in_outbound_waits_total',
-    help: 'Times the sender had to leave due deliveries, by API and reason: rate, circuit, partner.',
-    labelNames: ['api', 'reason'],
-    registers,
-  });
-  const late = new Gauge({
-    name: 'impact_in_outbound_oldest_due_seconds',
-    help: 'How long the outbound delivery that is due longest has been due; paused connections do not count.',
-    registers,
-  });
-  new Gauge({
-    name: 'impact_in_outbound_backlog',
-    help: 'Outbound deliveries of active connections that have not ended, by state: waiting, sending.',
-    labelNames: ['state'],
-    registers,
-    async collect() {
-      const rows = await sql<Backlog[]>`
-        select o.state, count(*)::int as count, greatest(extract(epoch from now() - min(o.due_at)), 0)::float8 as "lateSeconds"
-        from impact_in_outbound o join impact_in_connection c on c.id = o.connection_id and c.state = 'active'
-        where o.state <> 'done' group by o.state`.catch(() => undefined);
-      if (rows === undefined) return;
-      for (const state of ['waiting', 'sending'])
-        this.set({ state }, rows.find((row) => row.state === state)?.count ?? 0);
-      late.set(Math.max(0, ...rows.map(({ lateSeconds }) => lateSeconds)));
+  const metrics = metricFamily(registry);
+  const calls = metrics.counter(
+    'impact_in_partner_calls_total',
+    'Calls to partner APIs by API and outcome: the error class, or answered.',
+    ['api', 'outcome'],
+  );
+  const duration = metrics.histogram(
+    'impact_in_partner_call_duration_seconds',
+    'Duration of calls to partner APIs, tokens included.',
+    callSeconds,
+    ['api'],
+  );
+  const attempts = metrics.counter(
+    'impact_in_outbound_attempts_total',
+    'Attempts at outbound deliveries by API and result: success, failure, unknown.',
+    ['api', 'result'],
+  );
+  const waits = metrics.counter(
+    'impact_in_outbound_waits_total',
+    'Times the sender had to leave due deliveries, by API and reason: rate, circuit, partner.',
+    ['api', 'reason'],
+  );
+  const read = (): Promise<Backlog[] | null> =>
+    readInTime(
+      sql<Backlog[]>`
+        select state, count(*)::int as count, greatest(extract(epoch from now() - min(due_at)), 0)::float8 as "lateSeconds"
+        from impact_in_outbound where state <> 'done' group by state`,
+      readWithinMs,
+    );
+  // All figures of one scrape come from one read.
+  let reading: Promise<Backlog[] | null> | undefined;
+  const backlog = () => (reading ??= read().finally(() => (reading = undefined)));
+  metrics.gauge(
+    'impact_in_outbound_oldest_due_seconds',
+    'How long the outbound delivery that is due longest has been due.',
+    async () => {
+      const rows = await backlog();
+      return rows === null ? null : Math.max(0, ...rows.map(({ lateSeconds }) => lateSeconds));
     },
-  });
+  );
+  metrics.gaugeBy(
+    'impact_in_outbound_backlog',
+    'Outbound deliveries that have not ended, by state: waiting, sending.',
+    'state',
+    async () => {
+      const rows = await backlog();
+      const countOf = (state: string): number => rows?.find((row) => row.state === state)?.count ?? 0;
+      return rows === null ? null : { waiting: countOf('waiting'), sending: countOf('sending') };
+    },
+  );
   return {
     called: (api, outcome, durationMs) => {
       calls.inc({ api, outcome });
