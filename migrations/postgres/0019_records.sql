@@ -239,3 +239,17 @@ end
 $$;
 revoke all on function impact_in_forget_entries(bigint, integer, integer) from public;
 grant execute on function impact_in_forget_entries(bigint, integer, integer) to hub_system;
+
+-- How many events of the last days are in quarantine, by partner, for all companies together; those that were taken
+-- later are not.
+create function impact_in_quarantined(days integer) returns table (partner text, quarantined bigint)
+  language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select r.partner, count(*) from public.impact_in_receipt r
+  where r.outcome = 'quarantined' and r.received_at > now() - make_interval(days => least(greatest(days, 1), 30))
+    and not exists (select from public.impact_in_reverification v where v.receipt_id = r.id and v.result <> 'refused')
+    and not exists (select from public.impact_in_confirmation c where c.receipt_id = r.id and c.state = 'confirmed')
+  group by r.partner
+$$;
+revoke all on function impact_in_quarantined(integer) from public;
+grant execute on function impact_in_quarantined(integer) to hub_system;

@@ -109,7 +109,7 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
       allowPrivateAddresses,
       confirmEvent,
       outbound,
-      records: createRecords({ registry: options.metrics, crypto }, options.retention),
+      records: createRecords({ registry: options.metrics, crypto, sql: db.systemSql }, options.retention),
       replayMetrics: createReplayMetrics(options.metrics, () => readReplayFigures(db.systemSql)),
     },
     stop: async () => {

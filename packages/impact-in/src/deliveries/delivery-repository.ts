@@ -1,5 +1,6 @@
 import type { Cursor, Tx } from '@impact-hub/core';
 import { and, asc, desc, eq, getTableColumns, gte, inArray, lt, sql, type SQL } from 'drizzle-orm';
+import { confirmReceiptJob, processReceiptJob } from '../inbox/store-receipts.ts';
 import { impactInAttempt, impactInDelivery, type AttemptRow, type DeliveryRow } from '../tables.ts';
 
 export type Delivery = Omit<DeliveryRow, 'companyId' | 'entityKey'>;
@@ -107,3 +108,23 @@ export const countTraffic = async (
     where company_id = ${tx.companyId} and received_at >= ${from} and received_at < ${to} and outcome <> 'test'
     group by partner, outcome`,
 });
+
+export type WorkFigures = {
+  backlog: { receipts: number; oldestSeconds: number; dead: number };
+  replays: { succeeded: number; failed: number };
+};
+
+/** What waits to be processed now, and how the deliveries of the replays begun in `[from, to)` ended. */
+export const countWork = async (tx: Tx, from: Date, to: Date): Promise<WorkFigures> => {
+  const [backlog] = await tx.sql<WorkFigures['backlog'][]>`
+    select count(*) filter (where state <> 'dead')::int as receipts, count(*) filter (where state = 'dead')::int as dead,
+      coalesce(extract(epoch from now() - min(created_at) filter (where state <> 'dead')), 0)::float8 as "oldestSeconds"
+    from job where company_id = ${tx.companyId} and queue in (${processReceiptJob}, ${confirmReceiptJob})`;
+  const [replays] = await tx.sql<WorkFigures['replays'][]>`
+    select coalesce(sum(succeeded), 0)::int as succeeded, coalesce(sum(failed), 0)::int as failed
+    from impact_in_replay where company_id = ${tx.companyId} and created_at >= ${from} and created_at < ${to}`;
+  return {
+    backlog: backlog ?? { receipts: 0, oldestSeconds: 0, dead: 0 },
+    replays: replays ?? { succeeded: 0, failed: 0 },
+  };
+};

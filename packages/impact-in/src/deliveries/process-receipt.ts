@@ -11,7 +11,7 @@ import type { Records } from '../receipts/records.ts';
 import { applyEvents } from './apply-events.ts';
 import { findSealedReceipts, type SealedReceipt } from './receipt-repository.ts';
 
-type Deps = { crypto: Crypto; outbox: Outbox; clock: Clock; records: Pick<Records, 'search'> };
+type Deps = { crypto: Crypto; outbox: Outbox; clock: Clock; records: Pick<Records, 'search' | 'metrics'> };
 
 /** Event of the outbox; the payload is `{deliveryId}`. */
 export const deliveryUpdated = 'impact_in.delivery.updated';
@@ -102,6 +102,8 @@ export const processReceipts = async (
     deliveryUpdated,
     [...changedIds].map((deliveryId) => ({ deliveryId })),
   );
+  for (const { receipt } of processed)
+    deps.records.metrics.processed(receipt.partner, now.getTime() - receipt.receivedAt.getTime());
   return failures;
 };
 

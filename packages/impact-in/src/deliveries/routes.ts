@@ -2,7 +2,7 @@ import { coreProblems, decodeCursor, routeDefiner, toPage } from '@impact-hub/co
 import type { ImpactInDeps } from '../deps.ts';
 import { findSending, showAttempts } from '../outbound/deliveries/attempt-log.ts';
 import { deliveryNotFound, receiptNotFound } from '../problems.ts';
-import { countTraffic, findDelivery, selectDeliveries } from './delivery-repository.ts';
+import { countTraffic, countWork, findDelivery, selectDeliveries } from './delivery-repository.ts';
 import { findReceipt, selectReceipts } from './receipt-repository.ts';
 import {
   deliveryDetail,
@@ -117,7 +117,7 @@ const getStats = defineRoute({
   method: 'GET',
   path: '/api/v1/impact-in/stats',
   operationId: 'getImpactInStats',
-  summary: 'Count deliveries by status and receipts by outcome',
+  summary: 'Count deliveries by status, receipts by outcome, replays, and what waits',
   access,
   input: { query: statsQuery },
   output: { 200: statsView },
@@ -129,7 +129,9 @@ const getStats = defineRoute({
         detail: `The range from ${from.toISOString()} to ${to.toISOString()} is not usable.`,
         errors: [{ pointer: '/query/from', detail: `Must be before \`to\`, and at most ${maxRangeDays} days.` }],
       });
-    return trafficStats({ from, to }, await deps.db.company(principal.companyId, (tx) => countTraffic(tx, from, to)));
+    return deps.db.company(principal.companyId, async (tx) =>
+      trafficStats({ from, to }, await countTraffic(tx, from, to), await countWork(tx, from, to)),
+    );
   },
 });
 

@@ -143,7 +143,12 @@ const counts = z.record(z.string(), z.int());
 export const statsView = z.object({
   from: z.date(),
   to: z.date(),
-  deliveries: z.object({ total: z.int(), byStatus: counts, byPartner: z.record(z.string(), counts) }),
+  deliveries: z.object({
+    total: z.int(),
+    byStatus: counts,
+    byPartner: z.record(z.string(), counts),
+    successRatio: z.number().nullable().describe('Of those that have ended: share of successes; null without any.'),
+  }),
   receipts: z.object({
     total: z.int(),
     byOutcome: counts,
@@ -153,4 +158,14 @@ export const statsView = z.object({
       .nullable()
       .describe('Share of receipts that were authentic and readable; null without any.'),
   }),
+  replays: z
+    .object({ succeeded: z.int(), failed: z.int(), successRatio: z.number().nullable() })
+    .describe('Deliveries of the replays begun in the range.'),
+  backlog: z
+    .object({
+      receipts: z.int().describe('Accepted and not yet processed.'),
+      oldestSeconds: z.number().describe('Age of the oldest of them.'),
+      dead: z.int().describe('Given up; replay them once the cause is mended.'),
+    })
+    .describe('Now, whatever the range.'),
 });

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { receiptOutcomes, deliveryStatuses } from '../tables.ts';
 import { partnerNames } from '../verification/profile.ts';
-import type { Count } from './delivery-repository.ts';
+import type { Count, WorkFigures } from './delivery-repository.ts';
 import type { statsView } from './schema.ts';
 
 const tally = (counts: readonly Count[], kinds: readonly string[]) => {
@@ -18,10 +18,14 @@ const tally = (counts: readonly Count[], kinds: readonly string[]) => {
   };
 };
 
+/** Null when there is nothing of either kind. */
+const share = (good = 0, bad = 0): number | null => (good + bad === 0 ? null : good / (good + bad));
+
 /** Sums the counts up for the API. A repeated event was taken well, so only rejections and quarantine lower the ratio. */
 export const trafficStats = (
   range: { from: Date; to: Date },
   counts: { deliveries: readonly Count[]; receipts: readonly Count[] },
+  work: WorkFigures,
 ): z.output<typeof statsView> => {
   const deliveries = tally(counts.deliveries, deliveryStatuses);
   const receipts = tally(
@@ -31,12 +35,19 @@ export const trafficStats = (
   const bad = (receipts.byKind['rejected'] ?? 0) + (receipts.byKind['quarantined'] ?? 0);
   return {
     ...range,
-    deliveries: { total: deliveries.total, byStatus: deliveries.byKind, byPartner: deliveries.byPartner },
+    deliveries: {
+      total: deliveries.total,
+      byStatus: deliveries.byKind,
+      byPartner: deliveries.byPartner,
+      successRatio: share(deliveries.byKind['success'], deliveries.byKind['failed']),
+    },
     receipts: {
       total: receipts.total,
       byOutcome: receipts.byKind,
       byPartner: receipts.byPartner,
       acceptedRatio: receipts.total === 0 ? null : (receipts.total - bad) / receipts.total,
     },
+    replays: { ...work.replays, successRatio: share(work.replays.succeeded, work.replays.failed) },
+    backlog: work.backlog,
   };
 };

@@ -1,7 +1,8 @@
-import type { MetricsRegistry } from '@impact-hub/core';
+import type { MetricsRegistry, Sql } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
 import { createBudgets, type RefillingBudgets } from '../inbox/refilling-budgets.ts';
 import { createSearchIndex, type SearchIndex } from './search/search-index.ts';
+import { createRecordMetrics, type RecordMetrics } from './record-metrics.ts';
 import { createRetentionMetrics, type RetentionMetrics } from './retention/retention-metrics.ts';
 
 /** How long what is kept; in days. */
@@ -16,6 +17,7 @@ export type Records = {
   /** Where forgetting events goes on; each process has its own, as only one does it. */
   sweep: { nextEvent: number; nextEntry: number };
   search: SearchIndex;
+  metrics: RecordMetrics;
 };
 
 /** A screen full of them at once, then one every two seconds: each costs some milliseconds of this process. */
@@ -26,7 +28,7 @@ const maxCompanies = 10_000;
 export const defaultRetention: RetentionDays = { receipts: 90, dedupe: 90, deliveries: 400 };
 
 export const createRecords = (
-  deps: { registry: MetricsRegistry; crypto: Crypto },
+  deps: { registry: MetricsRegistry; crypto: Crypto; sql: Sql },
   retention: Partial<RetentionDays> = {},
 ): Records => ({
   explanations: createBudgets({
@@ -38,5 +40,6 @@ export const createRecords = (
   retention: { ...defaultRetention, ...retention },
   retentionMetrics: createRetentionMetrics(deps.registry),
   sweep: { nextEvent: 0, nextEntry: 0 },
+  metrics: createRecordMetrics(deps.registry, deps.sql),
   search: createSearchIndex({ crypto: deps.crypto, nowMs: () => performance.now() }),
 });

@@ -1,5 +1,4 @@
-import type { MetricsRegistry } from '@impact-hub/core';
-import { Counter, Gauge } from 'prom-client';
+import { metricFamily, type MetricsRegistry } from '@impact-hub/core';
 
 export const expiring = ['receipts', 'events', 'deliveries', 'entries', 'verdicts'] as const;
 export type Expiring = (typeof expiring)[number];
@@ -13,28 +12,29 @@ export type RetentionMetrics = {
 
 /** Registers the figures of what is removed when its time is over. */
 export const createRetentionMetrics = (registry: MetricsRegistry): RetentionMetrics => {
-  const registers = [registry];
-  const removed = new Counter({
-    name: 'impact_in_retention_removed_total',
-    help: 'Rows removed by this process because their time was over, by what they are.',
-    labelNames: ['what'],
-    registers,
-  });
+  const metrics = metricFamily(registry);
+  const removed = metrics.counter(
+    'impact_in_retention_removed_total',
+    'Rows removed by this process because their time was over, by what they are.',
+    ['what'],
+  );
   for (const what of expiring) removed.inc({ what }, 0);
-  const delayed = new Counter({
-    name: 'impact_in_retention_delayed_total',
-    help: 'Times an expired day of receipts stayed: jobs, confirmations or replays needed it, or it was in use (locked).',
-    labelNames: ['reason'],
-    registers,
-  });
-  const finished = new Gauge({
-    name: 'impact_in_retention_finished_timestamp_seconds',
-    help: 'When this process last finished removing what had expired; 0 when it never did.',
-    registers,
-  });
+  const delayed = metrics.counter(
+    'impact_in_retention_delayed_total',
+    'Times an expired day of receipts stayed: jobs, confirmations or replays needed it, or it was in use (locked).',
+    ['reason'],
+  );
+  let finishedAtMs = 0;
+  metrics.gauge(
+    'impact_in_retention_finished_timestamp_seconds',
+    'When this process last finished removing what had expired; 0 when it never did.',
+    () => finishedAtMs / 1_000,
+  );
   return {
     removed: (what, count) => removed.inc({ what }, count),
     delayed: (reason) => delayed.inc({ reason }),
-    finished: (atMs) => finished.set(atMs / 1_000),
+    finished: (atMs) => {
+      finishedAtMs = atMs;
+    },
   };
 };
