@@ -71,6 +71,18 @@ describe('paths that could lead out of the prefix', () => {
   });
 });
 
+it('a content type that is none passes through: it is the service’s to judge', async () => {
+  const seen: unknown[] = [];
+  const hub = await behindHub((request, response) => {
+    seen.push(request.headers['content-type']);
+    request.resume().on('end', () => response.end());
+  });
+  const head = 'POST /api/reports/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: reports:write\r\n';
+  for (const type of ['nonsense', ';;;', 'a/b; =', 'application/json; charset=utf-16'])
+    expect(await sendRaw(hub.port, `${head}content-type: ${type}\r\ncontent-length: 1\r\n\r\n{`)).toMatch(/ 200 OK/);
+  expect(seen).toEqual(['nonsense', ';;;', 'a/b; =', 'application/json; charset=utf-16']);
+});
+
 describe('requests that mean two things', () => {
   it.each([
     ['two lengths', 'content-length: 1\r\ncontent-length: 2\r\n\r\nab'],

@@ -11,10 +11,12 @@ import {
   createMetrics,
   createServing,
   type AccessPolicy,
+  type ChangeFeed,
   type Edge,
   type Environment,
   type HttpLimits,
   type LookUp,
+  type PersonPrincipal,
 } from '@impact-hub/core';
 import { controlledClock, keyPrincipal } from '@impact-hub/testkit';
 import { createUpstreams } from './create-upstreams.ts';
@@ -45,8 +47,22 @@ type Options = {
   limits?: Partial<HttpLimits>;
   /** Of the key; live when left out. */
   environment?: Environment;
+  /** Who calls instead of a key. */
+  person?: PersonPrincipal;
   random?(): number;
   checkEveryMs?: number;
+};
+
+/** The change feed as far as keys are concerned. */
+const createKeyChanges = () => {
+  let onChange: (keyId: string) => void = () => undefined;
+  let onMissed: (() => void) | undefined;
+  const feed: Pick<ChangeFeed, 'subscribe'> = {
+    subscribe: (_topic, changed, missed) => {
+      [onChange, onMissed] = [changed, missed];
+    },
+  };
+  return { feed, tell: (keyId: string): void => onChange(keyId), miss: (): void => onMissed?.() };
 };
 
 /** A listening hub with one service, called as a key with the scopes `reports:read` and `reports:write`. */
@@ -66,13 +82,13 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
   };
   const file = parseUpstreamsFile(JSON.stringify({ upstreams: [upstream] }), ['reports:read', 'reports:write']);
   const { lookUp, checkEveryMs } = options;
-  const caller = {
+  const caller = options.person ?? {
     ...keyPrincipal(companyId, ['reports:read', 'reports:write']),
     environment: options.environment ?? ('live' as const),
   };
   /** Ends the key, as the change feed tells it; what it answers from then on can be chosen. */
   let refuse: (() => Promise<never>) | undefined;
-  let onKeyChange: (keyId: string) => void = () => undefined;
+  const keyChanges = createKeyChanges();
   const authorize: AccessPolicy = (request, access) => {
     if (refuse !== undefined) return refuse();
     const scopes = String(request.headers['x-api-key'] ?? '').split(' ');
@@ -84,11 +100,7 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
   const deps = {
     breakers,
     authorize,
-    changes: {
-      subscribe: (_topic: string, onChange: (keyId: string) => void) => {
-        onKeyChange = onChange;
-      },
-    },
+    changes: keyChanges.feed,
     signer,
     clock,
     metrics,
@@ -125,9 +137,10 @@ const startHubWith = async (target: string, settings: Record<string, unknown> = 
     answerAccess: (answer: () => Promise<never>) => {
       refuse = answer;
     },
+    missChanges: keyChanges.miss,
     changeKey: (keyId: string, answer?: () => Promise<never>) => {
       refuse = answer;
-      onKeyChange(keyId);
+      keyChanges.tell(keyId);
     },
     ask: (path: string, init: RequestInit = {}) =>
       fetch(`http://127.0.0.1:${port}${path}`, {

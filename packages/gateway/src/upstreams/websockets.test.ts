@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { coreProblems } from '@impact-hub/core';
+import { coreProblems, newId, type PersonPrincipal } from '@impact-hub/core';
 import { decodeJwt } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createStage, sendRaw } from './test-upstream.ts';
@@ -101,6 +101,35 @@ describe('a WebSocket', () => {
     hub.answerAccess(() => Promise.reject(coreProblems.unauthenticated()));
     await expect.poll(() => socket.closed).toBe(true);
     expect(Buffer.from(received().split('\r\n\r\n')[1]!, 'latin1')).toEqual(Buffer.from([0x88, 2, 0x03, 0xf0]));
+  });
+
+  it('is closed when its key is refused after changes were missed, whichever they were', async () => {
+    const hub = await behindHubWithEcho(undefined, { checkEveryMs: 3_600_000 });
+    const { socket, received } = await open(hub.port, opening('reports:read reports:write'));
+    hub.answerAccess(() => Promise.reject(coreProblems.unauthenticated()));
+    hub.missChanges();
+    await expect.poll(() => socket.closed).toBe(true);
+    expect(Buffer.from(received().split('\r\n\r\n')[1]!, 'latin1')).toEqual(Buffer.from([0x88, 2, 0x03, 0xf0]));
+  });
+
+  it('is opened for a person by the hub’s own pages only: browsers send the cookie for anybody’s', async () => {
+    const person: PersonPrincipal = {
+      kind: 'person',
+      personId: newId(),
+      email: 'p@example.org',
+      sessionId: newId(),
+      role: 'company_admin',
+      companyId: newId(),
+      scopes: new Set(['reports:read', 'reports:write']),
+    };
+    const hub = await behindHubWithEcho(undefined, { person });
+    const from = (origin: string): string => opening('reports:read reports:write', origin);
+    for (const origin of ['', 'origin: https://evil.example\r\n', 'origin: null\r\n'])
+      expect(await sendRaw(hub.port, from(origin)), origin).toMatch(/^HTTP\/1\.1 403 .*auth\.cross_site_request/s);
+    expect(hub.opened).toEqual([]);
+    const { socket, received } = await open(hub.port, from('origin: https://hub.test\r\n'));
+    expect(received()).toMatch(/^HTTP\/1\.1 101 /);
+    socket.destroy();
   });
 
   it('outlives an outage in which no key can be verified and none has changed', async () => {
