@@ -1,8 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EmbeddedHub } from './chaos-installation.ts';
+import { redisUrlOf, type EmbeddedHub } from './chaos-installation.ts';
 import type { Random } from './chaos-random.ts';
+import { flushRedis } from './flush-redis.ts';
+import { childrenOf } from './process-tree.ts';
 
 export const faultNames = ['hub', 'second', 'postgres', 'backend', 'redis', 'flush'] as const;
 export type FaultName = (typeof faultNames)[number];
@@ -41,41 +42,14 @@ const pidOf = async ({ dataDir }: Target, file: string): Promise<number> => {
 };
 const postmasterOf = (hub: Target): Promise<number> => pidOf(hub, 'postgres/cluster/postmaster.pid');
 
-const parentOf = async (pid: string): Promise<number> => {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  // The command in parentheses may hold spaces; fields are counted after it (proc(5)).
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-};
-
 /** Processes of the server that serve a client, by the title they give themselves: `postgres: user database host(port) …`. */
 const backendsOf = async (postmaster: number): Promise<number[]> => {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found: number[] = [];
-  for (const pid of pids) {
-    if ((await parentOf(pid)) !== postmaster) continue;
+  for (const pid of await childrenOf(postmaster)) {
     const title = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
-    if (title.includes('127.0.0.1(')) found.push(Number(pid));
+    if (title.includes('127.0.0.1(')) found.push(pid);
   }
   return found;
-};
-
-/** Forgets everything in Redis, as a failover to an empty replica would. */
-const flushRedis = async (dataDir: string): Promise<void> => {
-  const config = await readFile(join(dataDir, 'redis', 'redis.conf'), 'utf8');
-  const value = (name: string): string => new RegExp(`^${name} "?([^"\\n]+)"?$`, 'm').exec(config)?.[1] ?? '';
-  await new Promise<void>((resolve, reject) => {
-    const socket = connect(Number(value('port')), '127.0.0.1');
-    let answer = '';
-    socket.on('error', reject);
-    socket.on('data', (chunk) => {
-      answer += chunk.toString('latin1');
-      if (answer.split('\r\n').length < 3) return;
-      socket.destroy();
-      if (answer === '+OK\r\n+OK\r\n') resolve();
-      else reject(new Error(`Redis answered ${JSON.stringify(answer)}`));
-    });
-    socket.write(`AUTH ${value('requirepass')}\r\nFLUSHALL\r\n`);
-  });
 };
 
 const injectors: Record<FaultName, (hub: Target, random: Random) => Promise<void>> = {
@@ -90,7 +64,7 @@ const injectors: Record<FaultName, (hub: Target, random: Random) => Promise<void
   redis: async (hub) => {
     process.kill(await pidOf(hub, 'redis/redis.pid'), 'SIGKILL');
   },
-  flush: ({ dataDir }) => flushRedis(dataDir),
+  flush: async ({ dataDir }) => flushRedis(await redisUrlOf(dataDir)),
 };
 
 const patienceMs = 30_000;

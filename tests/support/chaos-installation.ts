@@ -47,7 +47,8 @@ export const ownerUrlOf = async ({ dataDir }: Pick<EmbeddedHub, 'dataDir'>): Pro
   return `postgres://hub_owner:${password}@127.0.0.1:${port}/hub`;
 };
 
-const redisUrlOf = async (dataDir: string): Promise<string> =>
+/** The address of the embedded Redis. */
+export const redisUrlOf = async (dataDir: string): Promise<string> =>
   `redis://:${await kept(dataDir, 'redis', 'password')}@127.0.0.1:${await kept(dataDir, 'redis', 'port')}`;
 
 const startAttempts = 20;
