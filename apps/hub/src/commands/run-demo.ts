@@ -30,9 +30,9 @@ const show = async (title: string, scene: AsyncGenerator<Played>): Promise<{ row
   const played: Played[] = [];
   for await (const each of scene) {
     played.push(each);
-    process.stderr.write('.');
+    if (process.stderr.isTTY) process.stderr.write('.');
   }
-  process.stderr.write('\r');
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   say(textTable([headings, ...played.map(rowOf)]));
   return { rows: played.length, broken: played.filter(({ keptPromise }) => !keptPromise).length };
 };
