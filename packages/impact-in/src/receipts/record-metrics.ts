@@ -11,8 +11,8 @@ export type RecordMetrics = {
 const latencySeconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1_800, 7_200, 86_400];
 
 const readWithinMs = 1_000;
-/** Counting reads some pages of each day. */
-const quarantineForMs = 60_000;
+/** For figures that take some milliseconds to read. */
+const keptForMs = 60_000;
 const quarantineDays = 7;
 
 type Backlog = { waiting: number; oldestSeconds: number; dead: number };
@@ -31,6 +31,34 @@ const readQuarantine = async (sql: Sql): Promise<Record<string, number>> => {
   return Object.fromEntries(
     partnerNames.map((name) => [name, Number(rows.find(({ partner }) => partner === name)?.quarantined ?? 0)]),
   );
+};
+
+type Figures = Record<string, number>;
+
+/** One row: bytes by what is stored, and the days that have a partition already. */
+const readStorage = async (sql: Sql): Promise<Figures | null> => {
+  const [row] = await sql<Record<string, string>[]>`
+    select coalesce(sum(pg_total_relation_size(c.oid)), 0) as receipts,
+      count(*) filter (where c.relname > 'impact_in_receipt_' || to_char(now() at time zone 'utc', 'YYYYMMDD')
+                         and c.relname ~ '\\d{8}$') as "daysAhead",
+      pg_total_relation_size('impact_in_dedupe') as events,
+      pg_total_relation_size('impact_in_delivery') + pg_total_relation_size('impact_in_attempt') as deliveries,
+      pg_total_relation_size('impact_in_search_entry') as entries
+    from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'impact_in_receipt'::regclass`;
+  return row === undefined
+    ? null
+    : Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)]));
+};
+
+/** Reads at most once a minute. */
+const forAMinute = (read: () => Promise<Figures | null>): (() => Promise<Figures | null>) => {
+  let kept: { figures: Promise<Figures | null>; atMs: number } | undefined;
+  return () => {
+    const nowMs = performance.now();
+    if (kept === undefined || nowMs - kept.atMs >= keptForMs)
+      kept = { figures: readInTime(read(), readWithinMs), atMs: nowMs };
+    return kept.figures;
+  };
 };
 
 /**
@@ -63,17 +91,22 @@ export const createRecordMetrics = (registry: MetricsRegistry, sql: Sql): Record
     ({ oldestSeconds }) => oldestSeconds,
   );
   figure('impact_in_dead_receipts', 'Accepted receipts whose processing was given up.', ({ dead }) => dead);
-  let quarantine: { read: Promise<Record<string, number> | null>; atMs: number } | undefined;
+  const storage = forAMinute(() => readStorage(sql));
+  metrics.gaugeBy('impact_in_storage_bytes', 'Size on disk, with indexes, by what is stored.', 'what', async () => {
+    const { receipts, events, deliveries, entries } = (await storage()) ?? {};
+    return receipts === undefined ? null : ({ receipts, events, deliveries, entries } as Record<string, number>);
+  });
+  metrics.gauge(
+    'impact_in_receipt_days_ahead',
+    'Days after today that have a partition for their receipts; without one the default partition takes them.',
+    async () => (await storage())?.['daysAhead'] ?? null,
+  );
+  const quarantine = forAMinute(() => readQuarantine(sql));
   metrics.gaugeBy(
     'impact_in_quarantined_receipts',
     'Events of the last seven days in quarantine that nobody has taken since, by partner.',
     'partner',
-    () => {
-      const nowMs = performance.now();
-      if (quarantine === undefined || nowMs - quarantine.atMs >= quarantineForMs)
-        quarantine = { read: readInTime(readQuarantine(sql), readWithinMs), atMs: nowMs };
-      return quarantine.read;
-    },
+    quarantine,
   );
   return { processed: (partner, latencyMs) => ofPartner.get(partner)?.observe(Math.max(0, latencyMs) / 1_000) };
 };
