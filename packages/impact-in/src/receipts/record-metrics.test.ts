@@ -40,6 +40,12 @@ test('receipts that wait show with their age, then as processed with their laten
   expect(await figure('impact_in_backlog_receipts')).toBe(0);
 });
 
+test('the days ahead and what is stored are there', async () => {
+  expect(await figure('impact_in_receipt_days_ahead')).toBe(7);
+  for (const what of ['receipts', 'events', 'deliveries', 'entries'])
+    expect(await figure(`impact_in_storage_bytes{what="${what}"}`)).toBeGreaterThan(0);
+});
+
 test('the quarantine is counted by partner, without what was taken since', async () => {
   await sendSigned(hub, endpoint, Buffer.from('no JSON'));
   const [first] = await hub.owner<{ id: string }[]>`select id from impact_in_receipt where outcome = 'quarantined'`;
