@@ -156,6 +156,27 @@ describe('an explanation', () => {
   });
 });
 
+test('requests without a signature are explained by what was decided at arrival: their credentials are not kept', async () => {
+  const basic = await hub.addEndpoint(companyId, { partner: 'workday', scheme: 'workday-basic' });
+  const oauth = await hub.addEndpoint(companyId, { partner: 'workday', scheme: 'workday-oauth' });
+  const allowedNetworks = ['203.0.113.0/24'];
+  const unsigned = await hub.addEndpoint(companyId, {
+    partner: 'goodera',
+    scheme: 'goodera-unsigned',
+    acceptWeak: true,
+    allowedNetworks,
+  });
+  const credentials = Buffer.from('nobody:something').toString('base64');
+  const send = async (endpoint: TestEndpoint, headers: [string, string][]) =>
+    failedOf(await explainRejected(hub, endpoint, { headers, body: bodyOf('no signature', endpoint.partner) }));
+  expect(await send(basic, [])).toEqual(['credentials_header']);
+  expect(await send(basic, [['Authorization', 'Basic !']])).toEqual(['credentials_shape']);
+  expect(await send(basic, [['Authorization', `Basic ${credentials}`]])).toEqual(['credentials']);
+  expect(await send(oauth, [['Authorization', 'Basic eDp5']])).toEqual(['token_shape']);
+  expect(await send(oauth, [])).toEqual(['token_header']);
+  expect(await send(unsigned, [])).toEqual(['address_token']);
+});
+
 describe('mistakes that senders make are recognised when the bytes prove them', () => {
   const cases: Record<string, (body: Buffer, secret: string) => SentRequest> = {
     signature_encoding: (body, secret) => {
