@@ -96,3 +96,16 @@ test('every reason to refuse belongs to a step of at least one family', () => {
   expect(Object.keys(verificationFailures).filter((reason) => !known.has(reason))).toEqual([]);
   expect(Object.values(profiles).every(({ family }) => stepsOf(family).length > 3)).toBe(true);
 });
+
+test('bodies of any depth and shape are explained, in bounded work', async () => {
+  const endpoint = endpoints['benevity-hmac'] as TestEndpoint;
+  const deep = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+  const objects = `${'{"a":'.repeat(2_000)}1${'}'.repeat(2_000)}`;
+  for (const text of [deep(8_000), deep(1_000), objects, '', '\u0000', '"\\ud800"', '\n'.repeat(16_000)]) {
+    const request = signedRequest(endpoint, Buffer.from(text), { secret: 'another secret' });
+    const id = await keepRejected(hub, endpoint, request);
+    const answer = await read(hub, companyId, `/receipts/${id}/explain`);
+    expect(answer.statusCode, text.slice(0, 20)).toBe(200);
+    expect(failedOf(answer.json<Explanation>())).toEqual(['signature']);
+  }
+});

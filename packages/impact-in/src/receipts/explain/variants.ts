@@ -25,6 +25,15 @@ const pythonJson = (value: unknown): string => {
   );
 };
 
+/** Events are flat. Deeper ones are strangers' play: indented they grow with the square of their depth. */
+const maxDepth = 32;
+const maxVariantBytes = 65_536;
+
+const isFlat = (value: unknown, depthLeft: number): boolean => {
+  if (typeof value !== 'object' || value === null) return true;
+  return depthLeft > 0 && Object.values(value).every((member) => isFlat(member, depthLeft - 1));
+};
+
 const again =
   'Sign the bytes that are sent, after the last change to them; parsing and writing JSON anew changes them.';
 const newline = 'Sign exactly the bytes that are sent, the end of the last line included.';
@@ -34,6 +43,7 @@ export const bodyVariants = (body: Buffer): Variant<Buffer>[] => {
   const text = body.toString('latin1');
   const variants: Variant<Buffer>[] = [];
   const add = (name: string, detail: string, advice: string, value: Buffer): void => {
+    if (value.length > maxVariantBytes) return;
     if (!value.equals(body) && !variants.some((known) => known.value.equals(value)))
       variants.push({ name, detail, advice, value });
   };
@@ -69,7 +79,7 @@ export const bodyVariants = (body: Buffer): Variant<Buffer>[] => {
     latin1(text.replaceAll(/\r?\n/g, '\r\n')),
   );
   const json = parseJson(body.toString('utf8'));
-  if (json === null) return variants;
+  if (json === null || !isFlat(json.value, maxDepth)) return variants;
   for (const [how, written] of [
     ['without blanks', JSON.stringify(json.value)],
     ['with blanks after commas and colons', pythonJson(json.value)],
