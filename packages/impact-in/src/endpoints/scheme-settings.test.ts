@@ -155,6 +155,8 @@ describe('is refused, naming the field:', () => {
     ['/body/jwt', { partner: 'workday', jwt }],
     ['/body/jwt/issuer', jwtWith({ issuer: '' })],
     ['/body/jwt/audience', jwtWith({ audience: undefined })],
+    ['/body/jwt/jwks/keys', jwtWith({ jwks: { keys: Array.from({ length: 5 }, () => jwk) } })],
+    ['/body/jwt/jwks/keys/0/e', jwtWith({ jwks: { keys: [{ ...rsa, e: 'AQAAAAE' }] } })],
     ['/body/jwt/jwksUrl', jwtWith({ jwksUrl: 'https://partner.example/jwks' })],
     ['/body/jwt/jwksUrl', jwtWith({ jwks: undefined })],
     ['/body/jwt/jwksUrl', jwtWith({ jwks: undefined, jwksUrl: 'nonsense' })],

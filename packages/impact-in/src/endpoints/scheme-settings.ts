@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { apiKeyInText, coreProblems, holdsApiKey, isPublicAddress } from '@impact-hub/core';
 import { z } from 'zod';
 import { customProfileSchema, hmacProfileOf, type CustomProfile } from '../verification/custom-profile.ts';
-import { jwkFault, publicJwk } from '../verification/pinned-keys.ts';
+import { jwkFault, maxKeysOfOneId, publicJwk } from '../verification/pinned-keys.ts';
 import { customScheme, isWeak, profileOf, type SchemeName } from '../verification/profile.ts';
 import { secretKey } from '../verification/secret-key.ts';
 
@@ -42,6 +42,13 @@ export const jwtSettings = z
       if (fault !== null)
         context.addIssue({ code: 'custom', path: ['jwks', 'keys', index, fault.field], message: fault.message });
     }
+    for (const sameId of Map.groupBy(jwks?.keys ?? [], ({ kid }) => kid).values())
+      if (sameId.length > maxKeysOfOneId)
+        context.addIssue({
+          code: 'custom',
+          path: ['jwks', 'keys'],
+          message: `must have at most ${maxKeysOfOneId} keys of one kid`,
+        });
   });
 export type JwtSettings = z.output<typeof jwtSettings>;
 

@@ -23,6 +23,13 @@ const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /** NIST SP 800-131A; beyond 8,192 bits checking costs too much to offer it to strangers. */
 const [minRsaBits, maxRsaBits] = [2_048, 8_192];
+/** Checking a signature takes as many multiplications as the exponent has bits; real keys have 3 or 65,537. */
+const maxRsaExponent = 2n ** 32n - 1n;
+/**
+ * Keys of one id that are tried for a token. Ids are meant to be unique (RFC 7517 §4.5); while keys are replaced an
+ * issuer may have two of one id, for two algorithms four.
+ */
+export const maxKeysOfOneId = 4;
 
 const algorithmsByType = (jwk: JsonWebKey): readonly JwtAlgorithm[] => {
   if (jwk.kty === 'RSA') return ['RS256', 'PS256'];
@@ -60,6 +67,8 @@ export const jwkFault = (jwk: JsonWebKey): JwkFault | null => {
     return { field: 'n', message: `must have ${minRsaBits} to ${maxRsaBits} bits` };
   if (publicExponent !== undefined && (publicExponent < 3n || publicExponent % 2n === 0n))
     return { field: 'e', message: 'must be odd and at least 3' };
+  if (publicExponent !== undefined && publicExponent > maxRsaExponent)
+    return { field: 'e', message: 'must be at most 32 bits long' };
   return null;
 };
 

@@ -140,6 +140,15 @@ describe('a token is refused', () => {
     expect(findKeys).not.toHaveBeenCalled();
   });
 
+  it('after as many keys as can have one id by chance, however many are published under it', async () => {
+    const sameId = await readPinnedKeys({
+      keys: Array.from({ length: 6 }, () => newIssuer('ES256', es.keyId).jwk).toSpliced(4, 1, es.jwk),
+    });
+    const among = (last: number) => verify(tokenOf(es), { findKeys: () => sameId.slice(last - 3, last + 1) });
+    expect(await among(4)).toMatchObject({ valid: true });
+    expect(await verify(tokenOf(es), { findKeys: () => sameId })).toEqual(failed('token_signature_mismatch'));
+  });
+
   it('however it was changed', async () => {
     const tokens = algorithms.map((algorithm) => tokenOf(issuers[algorithm]));
     await fc.assert(
@@ -201,6 +210,7 @@ describe('a key', () => {
     ['a key for encryption', { ...rsa, use: 'enc' }, 'use'],
     ['other operations', { ...rsa, key_ops: ['sign'] }, 'key_ops'],
     ['too few bits', { ...small, kid: 'k' }, 'n'],
+    ['an exponent that makes checking slow', { ...rsa, e: 'AQAAAAE' }, 'e'],
     ['a point that is not on the curve', { ...es.jwk, x: es.jwk.y }, 'x'],
     ['no modulus', { ...rsa, n: undefined }, 'n'],
   ])('%s is not pinned, and in a set left out', async (_what, jwk, field) => {

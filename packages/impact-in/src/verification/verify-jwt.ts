@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
-import type { JwtAlgorithm, PinnedKey } from './pinned-keys.ts';
+import { maxKeysOfOneId, type JwtAlgorithm, type PinnedKey } from './pinned-keys.ts';
 import type { JwtProfile } from './profile.ts';
 import { isEncoded, readHeader } from './read-header.ts';
 import { refuse, type Refusal, type VerificationFailure } from './verification-failure.ts';
@@ -115,7 +115,7 @@ export const verifyJwt = async (request: JwtRequest): Promise<JwtVerified | Refu
     (key) => key.algorithms.includes(head.algorithm) && (thumbprints === null || thumbprints.has(key.thumbprint)),
   );
   if (usable.length === 0) return refuse('token_key_unusable');
-  for (const key of usable) {
+  for (const key of usable.slice(0, maxKeysOfOneId)) {
     const claims = await prove(token, head, key, request);
     if (claims === null) continue;
     const fault = claimFault(claims, request);
