@@ -10,8 +10,8 @@ const auditType = 'impact_in.receipt.conflict';
 
 /** A batch whose answer was lost is stored again, and its job with it, perhaps after that has been done. */
 const isTold = async (tx: Tx, receiptId: string): Promise<boolean> => {
-  const { companyId, resourceId, type } = auditEvent;
-  const ofReceipt = and(eq(companyId, tx.companyId), eq(resourceId, receiptId), eq(type, auditType));
+  const { resourceId, type } = auditEvent;
+  const ofReceipt = and(eq(resourceId, receiptId), eq(type, auditType));
   return (await tx.orm.select({ id: auditEvent.id }).from(auditEvent).where(ofReceipt).limit(1)).length > 0;
 };
 
