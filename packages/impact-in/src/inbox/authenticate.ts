@@ -58,7 +58,9 @@ const verifyToken = async (
   const { trust, companyId, id: endpointId } = endpoint;
   if (trust === null) return { valid: false, reason: 'profile_invalid' };
   const findKeys: FindKeys = (keyId) =>
-    'keys' in trust ? trust.keys.filter((key) => key.keyId === keyId) : checks.jwks.find(trust.jwksUrl, keyId);
+    'keys' in trust
+      ? trust.keys.filter((key) => key.keyId === keyId)
+      : checks.jwks.find(trust.jwksUrl, keyId, companyId);
   const verified = await verifyJwt({ ...arrival, profile, trust, findKeys });
   if (!verified.valid) return verified;
   // Before the token is used up: whoever captured it must not be able to do so from elsewhere.

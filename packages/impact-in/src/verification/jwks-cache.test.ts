@@ -32,8 +32,8 @@ const openCache = () => {
       return { keys };
     },
   });
-  const idsOf = async (keyId: string, at = url): Promise<string[] | 'unavailable'> => {
-    const found = await cache.find(at, keyId);
+  const idsOf = async (keyId: string, at = url, companyId = 'company'): Promise<string[] | 'unavailable'> => {
+    const found = await cache.find(at, keyId, companyId);
     return found === 'unavailable' ? found : found.map((key) => key.keyId);
   };
   return { world, idsOf };
@@ -104,27 +104,38 @@ describe('while the address does not answer', () => {
     expect(await idsOf('one')).toBe('unavailable');
   });
 
-  it('only so many requests wait for it', async () => {
+  const waitingAtOnce = async (requests: readonly { companyId: string; at: string }[]) => {
     const { world, idsOf } = openCache();
     let release: () => void = () => undefined;
     world.hold = new Promise((resolve) => (release = resolve));
-    const asked = Array.from({ length: 300 }, () => idsOf('one'));
+    const asked = requests.map(({ companyId, at }) => idsOf('one', at, companyId));
     await settle();
     release();
     const answers = await Promise.all(asked);
-    expect(answers.filter((answer) => answer === 'unavailable')).toHaveLength(200);
-    expect(world.fetches).toBe(1);
+    const waited = requests.filter((_, index) => answers[index] !== 'unavailable');
+    const of = (companyId: string) => waited.filter((request) => request.companyId === companyId).length;
+    return { fetches: world.fetches, inAll: waited.length, of };
+  };
+
+  it('only so many requests of a company wait, for one address or for many', async () => {
+    const atOne = await waitingAtOnce(Array.from({ length: 300 }, () => ({ companyId: 'a', at: url })));
+    expect([atOne.inAll, atOne.fetches]).toEqual([100, 1]);
+    const atMany = await waitingAtOnce(
+      Array.from({ length: 300 }, (_, index) => ({ companyId: 'a', at: `${url}/${index % 20}` })),
+    );
+    expect(atMany.inAll).toBe(100);
   });
 
-  it('all of them together keep only so many requests waiting', async () => {
-    const { world, idsOf } = openCache();
-    let release: () => void = () => undefined;
-    world.hold = new Promise((resolve) => (release = resolve));
-    const asked = Array.from({ length: 1_000 }, (_, index) => idsOf('one', `${url}/${index % 20}`));
-    await settle();
-    release();
-    const answers = await Promise.all(asked);
-    expect(answers.filter((answer) => answer !== 'unavailable')).toHaveLength(400);
+  it('some can wait of every company, however many others take all that they can', async () => {
+    const greedy = Array.from({ length: 2_000 }, (_, index) => {
+      const companyId = `company ${index % 20}`;
+      return { companyId, at: `${url}/${companyId}` };
+    });
+    const newcomers = Array.from({ length: 10 }, () => ({ companyId: 'late', at: `${url}/late` }));
+    const waiting = await waitingAtOnce([...greedy, ...newcomers]);
+    expect(waiting.inAll).toBeLessThanOrEqual(400);
+    expect(waiting.of('company 0')).toBeLessThan(25);
+    expect(waiting.of('late')).toBe(10);
   });
 });
 

@@ -1,8 +1,12 @@
 import { readPinnedKeys, type PinnedKey } from './pinned-keys.ts';
 
 export type JwksCache = {
-  /** Keys of that id at the address; `unavailable` when the address would have to be asked and does not answer. */
-  find(url: string, keyId: string): Promise<readonly PinnedKey[] | 'unavailable'>;
+  /**
+   * Keys of that id at the address; `unavailable` when the address would have to be asked and does not answer.
+   *
+   * @param companyId whose endpoint asks: what waits is shared out between companies
+   */
+  find(url: string, keyId: string, companyId: string): Promise<readonly PinnedKey[] | 'unavailable'>;
 };
 
 export type JwksTimes = {
@@ -37,14 +41,37 @@ type Entry = {
   loadedAtMs: number;
   triedAtMs: number;
   failed: boolean;
-  waiting: number;
   running: Promise<void> | undefined;
 };
 
 /** About 30 KB each with large sets. The one used longest ago is forgotten first. */
 const maxAddresses = 1_000;
-/** Requests that wait, each with its body: for one address, and for all, which companies may have chosen to be slow. */
-const [maxWaiting, maxWaitingInAll] = [100, 400];
+/** Requests that wait, each with its body, at addresses that companies may have chosen to be slow. */
+const [maxWaitingOfCompany, maxWaitingInAll] = [100, 400];
+
+/**
+ * Waiting places. A company gets one while it has fewer than are free: however many companies take what they can, there
+ * is always one left for the next (the dynamic threshold of Choudhury and Hahne).
+ */
+const createPlaces = () => {
+  const taken = new Map<string, number>();
+  let inAll = 0;
+  const change = (companyId: string, by: 1 | -1): void => {
+    const own = (taken.get(companyId) ?? 0) + by;
+    if (own === 0) taken.delete(companyId);
+    else taken.set(companyId, own);
+    inAll += by;
+  };
+  return {
+    take: (companyId: string): boolean => {
+      const own = taken.get(companyId) ?? 0;
+      const isFree = own < Math.min(maxWaitingOfCompany, maxWaitingInAll - inAll);
+      if (isFree) change(companyId, 1);
+      return isFree;
+    },
+    leave: (companyId: string): void => change(companyId, -1),
+  };
+};
 
 /**
  * The key sets of all endpoints' addresses. Fetches of one address never overlap and keep a distance, whatever key ids
@@ -53,7 +80,7 @@ const [maxWaiting, maxWaitingInAll] = [100, 400];
 export const createJwksCache = (options: Options): JwksCache => {
   const times = { ...jwksTimes, ...options.times };
   const entries = new Map<string, Entry>();
-  let waitingInAll = 0;
+  const places = createPlaces();
 
   const entryOf = (url: string): Entry => {
     const known = entries.get(url);
@@ -62,7 +89,6 @@ export const createJwksCache = (options: Options): JwksCache => {
       loadedAtMs: -Infinity,
       triedAtMs: -Infinity,
       failed: false,
-      waiting: 0,
       running: undefined,
     };
     entries.delete(url);
@@ -98,18 +124,15 @@ export const createJwksCache = (options: Options): JwksCache => {
     ageOf(entry) < times.trustedForMs ? entry.keys.filter((key) => key.keyId === keyId) : [];
 
   return {
-    find: async (url, keyId) => {
+    find: async (url, keyId, companyId) => {
       const entry = entryOf(url);
       const ageMs = ageOf(entry);
       const atOnce = keysOf(entry, keyId);
       if (atOnce.length === 0 || ageMs >= times.renewAfterMs) renew(url, entry);
       if (atOnce.length > 0 && ageMs < times.waitAfterMs) return atOnce;
-      if (entry.running !== undefined && entry.waiting < maxWaiting && waitingInAll < maxWaitingInAll) {
-        entry.waiting += 1;
-        waitingInAll += 1;
+      if (entry.running !== undefined && places.take(companyId)) {
         await entry.running;
-        entry.waiting -= 1;
-        waitingInAll -= 1;
+        places.leave(companyId);
       }
       const keys = keysOf(entry, keyId);
       if (keys.length > 0 && ageOf(entry) >= times.waitAfterMs) options.onStaleUse();

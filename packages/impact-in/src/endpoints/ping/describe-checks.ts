@@ -16,11 +16,11 @@ export const networkCheck = ({ allowedNetworks }: EndpointRow): PingCheck => ({
 /** No key id of anybody: asks whether the address answers, without believing a key. */
 const nobodysKeyId = 'impact-hub-ping';
 
-const keysCheck = async (trust: Endpoint['trust'], jwks: JwksCache): Promise<PingCheck> => {
+const keysCheck = async ({ trust, companyId }: Endpoint, jwks: JwksCache): Promise<PingCheck> => {
   const check = 'keys';
   if (trust === null) return { check, passed: false, detail: 'The endpoint does not say whose tokens it believes.' };
   if ('jwksUrl' in trust) {
-    const answered = (await jwks.find(trust.jwksUrl, nobodysKeyId)) !== 'unavailable';
+    const answered = (await jwks.find(trust.jwksUrl, nobodysKeyId, companyId)) !== 'unavailable';
     const detail = answered
       ? `${trust.jwksUrl} answers with a key set.`
       : `${trust.jwksUrl} did not answer with a key set in time; asked again after 10 seconds.`;
@@ -42,7 +42,7 @@ export const describeTrust = async (row: EndpointRow, endpoint: Endpoint, jwks: 
       passed: null,
       detail: `The partner signs its tokens with keys that only it has. They must say iss ${jwt?.issuer ?? '?'} and aud ${jwt?.audience ?? '?'}; let it send one event, and read its receipt.`,
     },
-    await keysCheck(endpoint.trust, jwks),
+    await keysCheck(endpoint, jwks),
     {
       check: 'state',
       passed: endpoint.state === 'active',
