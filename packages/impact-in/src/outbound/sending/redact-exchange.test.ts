@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createRedactor } from './redact-exchange.ts';
+import { partnerApis } from '../partner-apis.ts';
+import { createRedactor, redactExchange } from './redact-exchange.ts';
 
 const event = {
   deliveryId: 'd',
@@ -38,4 +39,38 @@ test('a long answer full of what looks like mail addresses takes no longer than 
   const redact = createRedactor({ credentials: {} }, [], null);
   const text = `${'a'.repeat(200_000)}@${'b.'.repeat(50_000)}`;
   expect(redact(text).length).toBeLessThanOrEqual(text.length);
+});
+
+/** What the log keeps of the answer to one event. */
+const keptOf = (fields: Record<string, unknown>): string => {
+  const connection = {
+    id: 'c',
+    companyId: 'co',
+    baseUrl: 'https://api.example.org',
+    tenant: null,
+    revision: 1,
+    apiName: 'benevity',
+    api: partnerApis.benevity,
+    credentials: { apiKey: 'k3y-secret', signingSecret: 's1gning-secret' },
+  } as const;
+  const call = { method: 'POST', url: 'https://api.example.org/', headers: {}, body: '{}' } as const;
+  const answer = { status: 200, headers: {}, body: JSON.stringify(fields) };
+  const redact = createRedactor(connection, [event], null);
+  return redactExchange(connection, event, { call, answer, own: fields, redact }).response?.body ?? '';
+};
+
+test('fields about people are masked by their names, figures about workers are not', () => {
+  const kept = keptOf({ workerId: 'w1', worker_count: 7, count_of_workers: 'w2', firstName: 'A', Authorization: 'x' });
+  expect(JSON.parse(kept)).toEqual({
+    workerId: '[removed]',
+    worker_count: 7,
+    count_of_workers: '[removed]',
+    firstName: '[removed]',
+    Authorization: '[removed]',
+  });
+});
+
+test('a long name of a field takes no longer to judge than it is long', () => {
+  const kept = keptOf({ status: 'success', [`${'worker'.repeat(300_000)}count`]: 1 });
+  expect(kept.length).toBeLessThan(20_000);
 });

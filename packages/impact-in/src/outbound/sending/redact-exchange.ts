@@ -65,7 +65,14 @@ export const createRedactor = (
 };
 
 const nameOfPersonal =
-  /participant|worker(?!.*count)|e-?mail|phone|first_?name|last_?name|full_?name|birth|address|token|secret|password|authorization/i;
+  /participant|e-?mail|phone|first_?name|last_?name|full_?name|birth|address|token|secret|password|authorization/i;
+
+/** By its name; without a pattern that looks ahead, because partners may write names as long as an answer. */
+const isPersonal = (name: string): boolean => {
+  const lower = name.toLowerCase();
+  // A number of workers tells nothing about one.
+  return nameOfPersonal.test(name) || lower.lastIndexOf('worker') > lower.lastIndexOf('count');
+};
 
 const maskFields = (value: unknown, depth = 0): unknown => {
   if (depth > 8) return removed;
@@ -74,7 +81,7 @@ const maskFields = (value: unknown, depth = 0): unknown => {
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [
       name,
-      nameOfPersonal.test(name) && inner !== null ? removed : maskFields(inner, depth + 1),
+      isPersonal(name) && inner !== null ? removed : maskFields(inner, depth + 1),
     ]),
   );
 };
