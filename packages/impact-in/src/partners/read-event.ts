@@ -7,7 +7,8 @@ export type BodyRead =
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-const parseJson = (body: Uint8Array): { value: unknown } | null => {
+/** The JSON of a webhook, a mark of byte order before it left out; null when the body is not JSON in UTF-8. */
+export const readJson = (body: Uint8Array): { value: unknown } | null => {
   try {
     return { value: JSON.parse(utf8.decode(body)) as unknown };
   } catch {
@@ -17,7 +18,7 @@ const parseJson = (body: Uint8Array): { value: unknown } | null => {
 
 /** Reads the bytes of an authentic webhook. Never throws: what is not an event of the partner belongs in quarantine. */
 export const readEvent = (partner: Partner, body: Uint8Array): BodyRead => {
-  const json = parseJson(body);
+  const json = readJson(body);
   if (json === null) return { outcome: 'not_json' };
   const read = partner.read(json.value);
   return read.matches ? { outcome: 'event', event: read.event } : { outcome: 'schema_mismatch', issues: read.issues };
@@ -25,6 +26,6 @@ export const readEvent = (partner: Partner, body: Uint8Array): BodyRead => {
 
 /** Which account the body of a request to the bare route names; untrusted until the signature is verified. */
 export const readAccountHint = (partner: Partner, body: Uint8Array): string | null => {
-  const json = parseJson(body);
+  const json = readJson(body);
   return json === null ? null : partner.accountHint(json.value);
 };

@@ -4,6 +4,7 @@ import type { KeptRequest } from '../../inbox/seal-request.ts';
 import type { ReceiptSummary } from '../../deliveries/receipt-repository.ts';
 import type { EndpointRow, SecretRow } from '../../tables.ts';
 import type { Profile } from '../../verification/profile.ts';
+import { createEffort } from './effort.ts';
 import { kindOfReason } from './explain-steps.ts';
 import { findMistakes, findSecret, type CandidateSecret, type Evidence } from './find-mistakes.ts';
 import { otherSchemesOf } from './presented-digests.ts';
@@ -69,17 +70,18 @@ const ownSecretFinding = ({ receipt, now }: CauseFacts, secret: SecretRow): Find
   );
 };
 
-const signatureFindings = (facts: CauseFacts): Finding[] => {
+const signatureFindings = async (facts: CauseFacts): Promise<Finding[]> => {
   const { profile, kept, secrets, otherSecrets } = facts;
   if (profile.family !== 'hmac') return [];
   const evidence: Evidence = { profile, rawHeaders: kept.rawHeaders, body: kept.body };
-  const ownId = findSecret(evidence, secrets);
+  const effort = createEffort();
+  const ownId = await findSecret(evidence, secrets, effort);
   const own = secrets.find(({ id }) => id === ownId);
   if (own !== undefined) {
-    const written = findMistakes(evidence, [own])?.mistakes ?? [];
+    const written = (await findMistakes(evidence, [own], effort))?.mistakes ?? [];
     return [ownSecretFinding(facts, own), ...written.map((mistake) => ({ ...mistake, secretId: own.id }))];
   }
-  const otherId = findSecret(evidence, otherSecrets);
+  const otherId = await findSecret(evidence, otherSecrets, effort);
   const other = otherSecrets.find(({ id }) => id === otherId);
   if (other !== undefined)
     return [
@@ -90,7 +92,7 @@ const signatureFindings = (facts: CauseFacts): Finding[] => {
         other.id,
       ),
     ];
-  const match = findMistakes(evidence, secrets);
+  const match = await findMistakes(evidence, secrets, effort);
   return match === null ? [] : match.mistakes.map((mistake) => ({ ...mistake, secretId: match.secretId }));
 };
 
@@ -98,7 +100,7 @@ const signatureFindings = (facts: CauseFacts): Finding[] => {
  * Why a refused or quarantined request is so, as far as its kept copy proves it. What needs the whole body is left out
  * when only its beginning was kept.
  */
-export const findCauses = (facts: CauseFacts): Finding[] => {
+export const findCauses = async (facts: CauseFacts): Promise<Finding[]> => {
   const { receipt, endpoint, profile, kept } = facts;
   const findings: Finding[] = [];
   const isWhole = kept.body.length === receipt.bodyBytes;
@@ -116,7 +118,7 @@ export const findCauses = (facts: CauseFacts): Finding[] => {
           'Have the partner sign by the endpoint’s scheme, or create an endpoint with the partner’s.',
         ),
       );
-    if (isWhole) findings.push(...signatureFindings(facts));
+    if (isWhole) findings.push(...(await signatureFindings(facts)));
     else
       findings.push(
         finding(

@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import type { HmacProfile } from '../../verification/profile.ts';
 import { secretKey } from '../../verification/secret-key.ts';
+import type { Effort } from './effort.ts';
 import { digestsIn, findHeader, type PresentedDigest } from './presented-digests.ts';
 import { bodyVariants, keyForms, preambleVariants, type Variant } from './variants.ts';
 
@@ -14,8 +15,6 @@ export type Match = { secretId: string; mistakes: Mistake[] };
 
 export type Evidence = { profile: HmacProfile; rawHeaders: readonly string[]; body: Buffer };
 
-/** Some 15 ms with bodies of 16 KiB, which is all that is kept of refused ones. */
-const maxAttempts = 1_000;
 /** Beyond it only what the profile says is tried. */
 const maxBodyBytes = 65_536;
 
@@ -66,7 +65,12 @@ const readParts = ({ profile, rawHeaders }: Evidence): Parts | null => {
 };
 
 /** The least mistakes first: what the profile says, then one thing done otherwise, then two. */
-function* attemptsOf(evidence: Evidence, secret: CandidateSecret, parts: Parts): Generator<Attempt> {
+function* attemptsOf(
+  evidence: Evidence,
+  secret: CandidateSecret,
+  parts: Parts,
+  otherBodies: () => readonly Variant<Buffer>[],
+): Generator<Attempt> {
   const { profile, body } = evidence;
   const { expected, others } = parts.preambles;
   const keys = keysOf(secret, profile);
@@ -79,7 +83,7 @@ function* attemptsOf(evidence: Evidence, secret: CandidateSecret, parts: Parts):
   for (const other of others)
     yield { ...own, preamble: other.value, body, mistakes: [...own.mistakes, mistakeOf(other)] };
   if (expected !== null)
-    for (const other of bodyVariants(body))
+    for (const other of otherBodies())
       yield { ...own, preamble: expected, body: other.value, mistakes: [...own.mistakes, mistakeOf(other)] };
   for (const key of wrongKeys)
     for (const other of others)
@@ -100,8 +104,13 @@ const encodingMistake = ({ encoding }: HmacProfile, found: PresentedDigest): Mis
         },
       ];
 
-const tryAttempt = (attempt: Attempt, digests: readonly PresentedDigest[]): PresentedDigest | undefined => {
+const tryAttempt = async (
+  attempt: Attempt,
+  digests: readonly PresentedDigest[],
+  effort: Effort,
+): Promise<PresentedDigest | 'exhausted' | undefined> => {
   const { key, preamble, body } = attempt;
+  if (!(await effort.spend(preamble.length + body.length))) return 'exhausted';
   const expected = createHmac('sha256', key).update(preamble, 'latin1').update(body).digest();
   return digests.find(({ digest }) => digest.length === expected.length && timingSafeEqual(digest, expected));
 };
@@ -111,17 +120,21 @@ const tryAttempt = (attempt: Attempt, digests: readonly PresentedDigest[]): Pres
  * so only when the bytes verify, so that nothing is guessed; what the right signature would be stays here.
  *
  * @param secrets in the order to try
- * @returns null when none did, or when nothing that could be a signature was presented
+ * @returns null when none did, when nothing that could be a signature was presented, or when the effort is exhausted
  */
-export const findMistakes = (evidence: Evidence, secrets: readonly CandidateSecret[]): Match | null => {
+export const findMistakes = async (
+  evidence: Evidence,
+  secrets: readonly CandidateSecret[],
+  effort: Effort,
+): Promise<Match | null> => {
   const parts = readParts(evidence);
   if (parts === null) return null;
-  let left = maxAttempts;
+  let bodies: readonly Variant<Buffer>[] | undefined;
+  const otherBodies = () => (bodies ??= bodyVariants(evidence.body));
   for (const secret of secrets)
-    for (const attempt of attemptsOf(evidence, secret, parts)) {
-      if (left === 0) return null;
-      left -= 1;
-      const found = tryAttempt(attempt, parts.digests);
+    for (const attempt of attemptsOf(evidence, secret, parts, otherBodies)) {
+      const found = await tryAttempt(attempt, parts.digests, effort);
+      if (found === 'exhausted') return null;
       if (found === undefined) continue;
       const mistakes = [...parts.headerMistakes, ...encodingMistake(evidence.profile, found), ...attempt.mistakes];
       return { secretId: secret.id, mistakes };
@@ -129,15 +142,24 @@ export const findMistakes = (evidence: Evidence, secrets: readonly CandidateSecr
   return null;
 };
 
-/** Which of the secrets made one of the presented signatures exactly as the profile says; null when none did. */
-export const findSecret = (evidence: Evidence, secrets: readonly CandidateSecret[]): string | null => {
+/**
+ * Which of the secrets made one of the presented signatures exactly as the profile says; null when none did, or when the
+ * effort is exhausted.
+ */
+export const findSecret = async (
+  evidence: Evidence,
+  secrets: readonly CandidateSecret[],
+  effort: Effort,
+): Promise<string | null> => {
   const parts = readParts(evidence);
   const preamble = parts?.preambles.expected ?? null;
   if (parts === null || preamble === null) return null;
   for (const { id, text } of secrets) {
     const key = secretKey(text, evidence.profile.keyEncoding);
     if (key === null) continue;
-    if (tryAttempt({ key, preamble, body: evidence.body, mistakes: [] }, parts.digests) !== undefined) return id;
+    const found = await tryAttempt({ key, preamble, body: evidence.body, mistakes: [] }, parts.digests, effort);
+    if (found === 'exhausted') return null;
+    if (found !== undefined) return id;
   }
   return null;
 };

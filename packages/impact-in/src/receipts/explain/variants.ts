@@ -1,49 +1,25 @@
 import type { HmacProfile } from '../../verification/profile.ts';
+import { rewriteJson } from './rewrite-json.ts';
 
 /** A way of doing it that is not the profile's, with what to do about it. */
 export type Variant<T> = { name: string; detail: string; advice: string; value: T };
-
-const parseJson = (text: string): { value: unknown } | null => {
-  try {
-    return { value: JSON.parse(text) as unknown };
-  } catch {
-    return null;
-  }
-};
-
-/** As Python's json.dumps writes: blanks after commas and colons, everything but ASCII escaped. */
-const pythonJson = (value: unknown): string => {
-  const write = (part: unknown): string => {
-    if (Array.isArray(part)) return `[${part.map(write).join(', ')}]`;
-    if (typeof part !== 'object' || part === null) return JSON.stringify(part);
-    const members = Object.entries(part).map(([name, member]) => `${JSON.stringify(name)}: ${write(member)}`);
-    return `{${members.join(', ')}}`;
-  };
-  return write(value).replaceAll(
-    /[\u0080-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-};
-
-/** Events are flat. Deeper ones are strangers' play: indented they grow with the square of their depth. */
-const maxDepth = 32;
-const maxVariantBytes = 65_536;
-
-const isFlat = (value: unknown, depthLeft: number): boolean => {
-  if (typeof value !== 'object' || value === null) return true;
-  return depthLeft > 0 && Object.values(value).every((member) => isFlat(member, depthLeft - 1));
-};
 
 const again =
   'Sign the bytes that are sent, after the last change to them; parsing and writing JSON anew changes them.';
 const newline = 'Sign exactly the bytes that are sent, the end of the last line included.';
 
-/** Bodies that may have been signed instead of the one received. */
+/** By hand: a pattern for what ends the text looks from each of many line ends that do not. */
+const withoutLineEnds = (text: string): string => {
+  let end = text.length;
+  while (end > 0 && '\r\n'.includes(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
+};
+
+/** Bodies that may have been signed instead of the one received; together some twenty times its size. */
 export const bodyVariants = (body: Buffer): Variant<Buffer>[] => {
   const text = body.toString('latin1');
   const variants: Variant<Buffer>[] = [];
   const add = (name: string, detail: string, advice: string, value: Buffer): void => {
-    if (value.length > maxVariantBytes) return;
     if (!value.equals(body) && !variants.some((known) => known.value.equals(value)))
       variants.push({ name, detail, advice, value });
   };
@@ -52,7 +28,7 @@ export const bodyVariants = (body: Buffer): Variant<Buffer>[] => {
     'trailing_newline',
     'The body has a newline at its end that was not signed.',
     newline,
-    latin1(text.replace(/[\r\n]+$/, '')),
+    latin1(withoutLineEnds(text)),
   );
   add(
     'trailing_newline',
@@ -78,17 +54,10 @@ export const bodyVariants = (body: Buffer): Variant<Buffer>[] => {
     newline,
     latin1(text.replaceAll(/\r?\n/g, '\r\n')),
   );
-  const json = parseJson(body.toString('utf8'));
-  if (json === null || !isFlat(json.value, maxDepth)) return variants;
-  for (const [how, written] of [
-    ['without blanks', JSON.stringify(json.value)],
-    ['with blanks after commas and colons', pythonJson(json.value)],
-    ['indented by two blanks', JSON.stringify(json.value, null, 2)],
-    ['indented by four blanks', JSON.stringify(json.value, null, 4)],
-  ] as const)
+  for (const { form, text: written } of rewriteJson(body))
     add(
       'body_rewritten',
-      `The signature is over the same JSON written ${how}: the body was written anew after it was signed.`,
+      `The signature is over the same JSON written ${form}: the body was written anew after it was signed.`,
       again,
       Buffer.from(written),
     );
