@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { readJson } from '../../partners/read-event.ts';
 
 /** A JSON pointer (RFC 6901) to a field of an object, at most eight names deep. */
 export const pointerPattern = /^(?:\/(?:[^~/\p{Cc}\p{Cs}]|~[01])+){1,8}$/u;
@@ -30,9 +31,9 @@ export const termOf = (key: Buffer, pointer: string, text: string): Buffer =>
     .digest()
     .subarray(0, termBytes);
 
-/** The terms of a payload's fields that are there. @param body JSON, as it was read before */
+/** The terms of a payload's fields that are there; none when the body is no JSON. Never throws: events come first. */
 export const readTerms = (key: Buffer, pointers: readonly string[], body: Buffer): Buffer[] => {
-  const payload = JSON.parse(body.toString('utf8')) as unknown;
+  const payload = readJson(body)?.value;
   return pointers.flatMap((pointer) => {
     const text = textOf(readPointer(payload, pointer));
     return text === null ? [] : [termOf(key, pointer, text)];

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestHub, eventOf, read, sendSigned, type TestEndpoint, type TestHub } from '../../test-hub.ts';
 import { applyRetention } from '../retention/apply-retention.ts';
+import { readTerms } from './read-terms.ts';
 
 let hub: TestHub;
 let companyId: string;
@@ -44,6 +45,25 @@ test('deliveries are found by the whole value of a chosen field, newest first, t
   expect(await search('/done', 'true')).toEqual([first]);
   expect(await search('/hours', '3', '&direction=outbound')).toEqual([]);
   expect(await search('/project/na~1me', 'Reading')).not.toContain(before);
+});
+
+test('searching reads what processing reads: an event after a mark of byte order is delivered, and found', async () => {
+  const place = await hub.addEndpoint(companyId, { partner: 'benevity' });
+  await setFields(place.id, { fields: ['/project'] });
+  const { payload } = eventOf('benevity', 'marked');
+  const body = Buffer.from(`\ufeff${JSON.stringify({ ...payload, project: 'marked' })}`);
+  const { receiptId } = (await sendSigned(hub, place, body)).json<{ receiptId: string }>();
+  await hub.runJobs();
+  expect((await read(hub, companyId, `/deliveries/${receiptId}`)).statusCode).toBe(200);
+  expect(await search('/project', 'marked')).toEqual([receiptId]);
+});
+
+test('what cannot be read has no terms', () => {
+  const key = Buffer.alloc(32);
+  for (const text of ['', '{', '\ufeff', 'null', '7', '[]'])
+    expect(readTerms(key, ['/a'], Buffer.from(text))).toEqual([]);
+  expect(readTerms(key, ['/a/0'], Buffer.from('{"a":["x"]}'))).toHaveLength(1);
+  expect(readTerms(key, ['/__proto__/toString', '/length'], Buffer.from('[]'))).toHaveLength(1);
 });
 
 test('pages follow each other without a gap', async () => {
