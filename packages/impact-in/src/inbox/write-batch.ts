@@ -20,7 +20,7 @@ const sqlStateOf = (error: unknown): string => {
 };
 
 /** 22: a value the database cannot take; 23: a violated constraint (PostgreSQL manual, appendix A). */
-const isFaultOfARow = (error: unknown): boolean => /^2[23]/.test(sqlStateOf(error));
+export const isFaultOfARow = (error: unknown): boolean => /^2[23]/.test(sqlStateOf(error));
 /** Serialization failure, deadlock: the same statement can succeed at once. */
 const isTransient = (error: unknown): boolean => ['40001', '40P01', '55P03'].includes(sqlStateOf(error));
 

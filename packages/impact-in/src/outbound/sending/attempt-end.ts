@@ -42,3 +42,11 @@ export const failed = (
   partnerTransactionId: null,
   ...more,
 });
+
+/** The same end without anything that was taken from the partner's answer. */
+export const bareEnd = (end: AttemptEnd): AttemptEnd => ({
+  ...end,
+  error: end.error === null ? null : 'what the partner answered could not be kept',
+  httpStatus: null,
+  partnerTransactionId: null,
+});

@@ -61,6 +61,17 @@ describe('an answer', () => {
     expect(judgeOne('workday-soap', 500, fault(code))).toMatchObject({ result: 'failure', ...expected }),
   );
 
+  test.each([200.5, '200.5', 99, 600, 1e9, '', null, true, [422], {}, '0x1a0'])(
+    'to a batch may write %j for the status of a record: only one of HTTP counts',
+    (httpStatus) => {
+      const events = ['a', 'b'].map(eventOf);
+      const results = events.map(({ deliveryId }) => ({ idempotencyKey: deliveryId, httpStatus, id: deliveryId }));
+      const answer = { status: 207, headers: {}, body: JSON.stringify({ results }) };
+      for (const { end } of judgeAnswer(partnerApis['goodera-key'], answer, events).values())
+        expect(end).toMatchObject({ result: 'success', httpStatus: 207 });
+    },
+  );
+
   test('of whatever bytes is judged for every event of the call', () => {
     const hostile = fc.string({ unit: 'binary', minLength: 250, maxLength: 350 });
     const body = fc.oneof(
@@ -90,6 +101,7 @@ describe('an answer', () => {
             // What is not tried again has an end that can be shown.
             expect(end?.mayRetry === true || end?.status !== null).toBe(true);
             expect(end?.result === 'success').toBe(end?.errorClass === null);
+            expect(end?.httpStatus ?? 0).toSatisfy(Number.isInteger);
             for (const kept of [end?.error, end?.partnerTransactionId]) {
               expect(kept?.length ?? 0).toBeLessThanOrEqual(300);
               expect(kept ?? '').toSatisfy((text: string) => text.isWellFormed() && !/\p{Cc}/u.test(text));

@@ -72,6 +72,12 @@ const judgeSoap = (api: PartnerApi, { status, body }: HttpAnswer): Judged => {
   return { end, answer };
 };
 
+/** The status a batch's answer gives to one record; the call's own where it gives none of HTTP. */
+const ownStatusOf = ({ httpStatus }: Fields, ofCall: number): number =>
+  (typeof httpStatus === 'number' || typeof httpStatus === 'string') && /^[1-5]\d\d$/.test(String(httpStatus))
+    ? Number(httpStatus)
+    : ofCall;
+
 /** Each record has an answer of its own, found by our transaction id or, without one, by its place. */
 const judgeBatch = (api: PartnerApi, { status }: HttpAnswer, fields: Fields, events: readonly OutboundEvent[]) => {
   const list = fields[api.batch?.answerField ?? ''];
@@ -87,8 +93,7 @@ const judgeBatch = (api: PartnerApi, { status }: HttpAnswer, fields: Fields, eve
     events.map(({ deliveryId }, index): [string, Judged] => {
       const answer = (inOrder ? answers[index] : named.get(deliveryId)) ?? null;
       if (answer === null) return [deliveryId, { end: unreadable(status), answer }];
-      const own = Number(answer['httpStatus'] ?? status);
-      return [deliveryId, { end: endOfFields(api, own >= 100 && own < 600 ? own : status, answer), answer }];
+      return [deliveryId, { end: endOfFields(api, ownStatusOf(answer, status), answer), answer }];
     }),
   );
 };

@@ -1,9 +1,10 @@
 import { BreakerOpenError, inSpan, type Permit } from '@impact-hub/core';
+import { isFaultOfARow } from '../../inbox/write-batch.ts';
 import { openConnection } from '../connections/open-connection.ts';
 import type { OutboundEvent } from '../impact-event.ts';
 import type { SendingDeps } from '../outbound-deps.ts';
 import type { ConnectionRow } from '../tables.ts';
-import { failed, type AttemptEnd } from './attempt-end.ts';
+import { bareEnd, failed, type AttemptEnd } from './attempt-end.ts';
 import { breakerNameOf, partnerBreaker } from './breaker-name.ts';
 import { callPartner, type CallResult } from './call-partner.ts';
 import { claimCall, type Claim } from './claim-call.ts';
@@ -88,25 +89,34 @@ const attempt = async (deps: SendingDeps, claim: Claim, signal: AbortSignal): Pr
   return { ...result, ends: new Map([...result.ends, ...abandoned.ends]) };
 };
 
+type Ended = CallResult['ends'] extends Map<string, infer E> ? E : never;
+
+const unsaid: Ended = { end: failed('internal', { error: 'nothing was said about it' }), exchange: null };
+
 const record = async (deps: SendingDeps, { connection, deliveries }: Claim, result: CallResult): Promise<void> => {
   const { companyId } = connection;
   const sealer = await deps.crypto.openSealer({ companyId, purpose: outboundPurpose });
   const attempts = deliveries.map((delivery): EndedAttempt => {
-    const ended = result.ends.get(delivery.deliveryId) ?? {
-      end: failed('internal', { error: 'nothing was said about it' }),
-      exchange: null,
-    };
+    const { end, exchange } = result.ends.get(delivery.deliveryId) ?? unsaid;
     const context = exchangeContext(delivery.deliveryId, delivery.attempt);
-    const sealedExchange =
-      ended.exchange === null ? null : sealer.seal(context, Buffer.from(JSON.stringify(ended.exchange)));
-    return { ...delivery, end: ended.end, sealedExchange };
+    const sealedExchange = exchange === null ? null : sealer.seal(context, Buffer.from(JSON.stringify(exchange)));
+    return { ...delivery, end, sealedExchange };
   });
   for (const { end } of attempts) deps.outbound.metrics.attempted(connection.api, end.result);
   const { outbox, clock } = deps;
   const { random, retryDelaysSeconds } = deps.outbound;
-  await deps.db.company(companyId, (tx) =>
-    recordEnds(tx, { outbox, clock, random, retryDelaysSeconds }, connection, attempts, result.pauseMs),
-  );
+  const write = (ended: readonly EndedAttempt[]) =>
+    deps.db.company(companyId, (tx) =>
+      recordEnds(tx, { outbox, clock, random, retryDelaysSeconds }, connection, ended, result.pauseMs),
+    );
+  try {
+    await write(attempts);
+  } catch (error) {
+    if (!isFaultOfARow(error)) throw error;
+    // Nothing a partner writes may keep its deliveries from coming to an end.
+    deps.outbound.onError('impact_in.outbound_unrecordable')(error);
+    await write(attempts.map((attempt) => ({ ...attempt, end: bareEnd(attempt.end), sealedExchange: null })));
+  }
 };
 
 const breakerOf = async (deps: SendingDeps, { companyId, connectionId }: SendTarget) => {

@@ -158,6 +158,20 @@ describe('an attempt', () => {
     expect(events).toHaveLength(1);
   });
 
+  test('whose end the database refuses for what the partner wrote ends without it', async () => {
+    await stage.hub.owner`alter table impact_in_outbound_attempt
+      add constraint refused check (error is distinct from 'the activity is unknown') not valid`;
+    const connectionId = await stage.connect(companyId, 'benevity');
+    const id = await stage.send(companyId, connectionId);
+    stage.partner.inject('badRequest400');
+    await stage.sendAll();
+    expect(await stage.detail(companyId, id)).toMatchObject({
+      status: 'failed',
+      attemptLog: [{ result: 'failure', errorClass: 'refused', httpStatus: null, exchange: null }],
+    });
+    await stage.hub.owner`alter table impact_in_outbound_attempt drop constraint refused`;
+  });
+
   test('that never comes to an end is given up after twenty', async () => {
     const connectionId = await stage.connect(companyId, 'benevity');
     const id = await stage.send(companyId, connectionId);
