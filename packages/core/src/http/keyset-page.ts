@@ -13,14 +13,17 @@ const cursorShape = z.tuple([z.number().int().nonnegative().max(latestMs), z.uui
 export const encodeCursor = (cursor: Cursor): string =>
   Buffer.from(JSON.stringify([cursor.atMs, cursor.id])).toString('base64url');
 
-/** @throws ProblemError `request.invalid` naming the field when the text was not made by `encodeCursor` */
-export const decodeCursor = (text: string): Cursor => {
+/**
+ * @param pointer where the text stands in the request
+ * @throws ProblemError `request.invalid` naming the field when the text was not made by `encodeCursor`
+ */
+export const decodeCursor = (text: string, pointer = '/query/cursor'): Cursor => {
   try {
     const [atMs, id] = cursorShape.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
     return { atMs, id };
   } catch (cause) {
     throw requestInvalid({
-      errors: [{ pointer: '/query/cursor', detail: 'Use the nextCursor of an earlier answer, unchanged.' }],
+      errors: [{ pointer, detail: 'Use the nextCursor of an earlier answer, unchanged.' }],
       cause,
     });
   }

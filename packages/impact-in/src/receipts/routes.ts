@@ -60,7 +60,7 @@ const dayMs = 86_400_000;
 const selectPage = async (deps: ImpactInDeps, companyId: string, body: ReverifyInput) => {
   const { ids, limit, cursor: cursorText, dryRun: _dryRun, ...asked } = body;
   if (ids !== undefined) return { data: await findReceipts(deps, companyId, ids), nextCursor: null };
-  const cursor = cursorText === undefined ? undefined : decodeCursor(cursorText);
+  const cursor = cursorText === undefined ? undefined : decodeCursor(cursorText, '/body/cursor');
   const from = asked.from ?? new Date((asked.to?.getTime() ?? deps.clock.nowMs()) - dayMs);
   const rows = await deps.db.company(companyId, (tx) => selectReceipts(tx, { ...asked, from }, { cursor, limit }));
   return toPage(rows, limit, ({ receivedAt, id }) => ({ atMs: receivedAt.getTime(), id }));

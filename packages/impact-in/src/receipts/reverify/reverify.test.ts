@@ -202,6 +202,7 @@ describe('many at once', () => {
       [{ ids: [newId()], outcome: 'rejected' }, '/body/ids'],
       [{ outcome: 'accepted' }, '/body/outcome'],
       [{ outcome: 'rejected', limit: 501 }, '/body/limit'],
+      [{ outcome: 'rejected', cursor: 'of somebody else' }, '/body/cursor'],
     ] as const) {
       const answer = await post(hub, companyId, '/receipts/reverify', body);
       expect(answer.statusCode).toBe(400);
