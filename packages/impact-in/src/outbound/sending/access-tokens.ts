@@ -36,8 +36,10 @@ const lifetimeOf = (answer: Fields): number => {
 /** Renewed before it ends: a minute, or a fifth of what does not last five. */
 const renewAfterMs = (seconds: number): number => (seconds - Math.min(60, seconds / 5)) * 1_000;
 
-const basic = (id: string, secret: string): string =>
-  `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`;
+/** As RFC 6749 §2.3.1 has it, but for spaces. */
+export const basicPair = (id: string, secret: string): string =>
+  `${encodeURIComponent(id)}:${encodeURIComponent(secret)}`;
+const basic = (id: string, secret: string): string => `Basic ${Buffer.from(basicPair(id, secret)).toString('base64')}`;
 
 const tokenCall = (connection: OpenConnection, grant: Record<string, string>): HttpCall => {
   const { api, credentials } = connection;

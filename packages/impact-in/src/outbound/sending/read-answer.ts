@@ -29,7 +29,8 @@ export const isFields = (value: unknown): value is Fields =>
 const at = (answer: Fields, path: string): unknown =>
   path.split('.').reduce<unknown>((value, name) => (isFields(value) ? value[name] : undefined), answer);
 
-const maxTextCharacters = 300;
+/** What partners say is cut to this; redacting comes later and has to know of it. */
+export const maxTextCharacters = 300;
 
 /** What a partner wrote as one line that can be kept: Postgres takes neither NUL nor half a surrogate pair. */
 export const plainText = (text: string): string =>

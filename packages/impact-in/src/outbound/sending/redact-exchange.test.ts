@@ -41,6 +41,45 @@ test('a long answer full of what looks like mail addresses takes no longer than 
   expect(redact(text).length).toBeLessThanOrEqual(text.length);
 });
 
+const hard = `p"a'ss <w>&rd/é+1`;
+const asciiJson = JSON.stringify(hard).replaceAll('é', String.raw`\u00e9`);
+test.each([
+  ['XML', 'p&quot;a&apos;ss &lt;w&gt;&amp;rd/é+1'],
+  ['XML, quotes as they are', `p"a'ss &lt;w&gt;&amp;rd/é+1`],
+  ['HTML', 'p&#34;a&#39;ss &lt;w&gt;&amp;rd/é+1'],
+  ['HTML in hexadecimal', 'p&quot;a&#x27;ss &lt;w&gt;&amp;rd/é+1'],
+  ['a form', new URLSearchParams({ x: hard }).toString()],
+  ['a URL in small letters', encodeURIComponent(hard).replaceAll(/%../g, (code) => code.toLowerCase())],
+  ['JSON in ASCII', asciiJson],
+  ['JSON with escaped slashes', asciiJson.replaceAll('/', String.raw`\/`)],
+  ['base64', Buffer.from(hard).toString('base64')],
+  ['base64 for URLs', Buffer.from(hard).toString('base64url')],
+  ['base64 with the id', Buffer.from(`the-id:${hard}`).toString('base64')],
+  ['the header of the token call', Buffer.from(`the-id:${encodeURIComponent(hard)}`).toString('base64')],
+  ['any header of that kind', `Basic ${Buffer.from('a:somebody’s').toString('base64')}`],
+  ['any token', 'Bearer abcdefgh1.x'],
+])('a secret echoed as %s is taken out', (_form, echo) => {
+  const redact = createRedactor({ credentials: { clientId: 'the-id', clientSecret: hard } }, [], null);
+  expect(redact(`cannot parse «${echo}»!`)).toMatch(/^cannot parse «[^»]{0,9}\[removed\]"?=*»!$/);
+});
+
+test('words that only name the kind of a header stay', () => {
+  const redact = createRedactor({ credentials: {} }, [], null);
+  const text = 'Bearer authentication needed, Basic information: bearer realm="x"';
+  expect(redact(text)).toBe(text);
+});
+
+test('a secret that was cut off with the text leaves nothing behind', () => {
+  const redact = createRedactor({ credentials: { apiKey: 'k3y-secret-of-thirty-characters' } }, [], null);
+  const said = 'x'.repeat(280);
+  expect(redact(`${said}k3y-secret-of-thirty-characters`.slice(0, 300))).toBe(`${said}[removed]`);
+});
+
+test('secrets and personal data that overlap are taken out whole', () => {
+  const redact = createRedactor({ credentials: { apiKey: 'abcdef' } }, [{ ...event, participantId: 'defghi' }], null);
+  expect(redact('1 abcdefghi 2 abcdefabcdef 3')).toBe('1 [removed] 2 [removed] 3');
+});
+
 /** What the log keeps of the answer to one event. */
 const keptOf = (fields: Record<string, unknown>): string => {
   const connection = {

@@ -1,11 +1,14 @@
 import { redactText } from '@impact-hub/core';
+import type { Credentials } from '../connections/credentials.ts';
 import type { OpenConnection } from '../connections/open-connection.ts';
 import { personalFields, type OutboundEvent } from '../impact-event.ts';
+import { basicPair } from './access-tokens.ts';
 import { bodyOf } from './build-request.ts';
+import { createEraser, removed } from './erase-texts.ts';
 import type { HttpAnswer, HttpCall } from './http-client.ts';
-import { isFields, type Fields } from './read-answer.ts';
+import { isFields, maxTextCharacters, type Fields } from './read-answer.ts';
+import { base64Forms, writtenForms } from './written-forms.ts';
 
-const removed = '[removed]';
 const maxBodyCharacters = 16_384;
 
 /** What an attempt's log keeps of the call: enough to discuss it with the partner, no secrets, nothing about people. */
@@ -32,18 +35,17 @@ const keep = (
 const cut = (text: string): string =>
   text.length <= maxBodyCharacters ? text : `${text.slice(0, maxBodyCharacters)}… (${text.length} characters)`;
 
-/** Every way in which a partner may repeat a text. */
-const writtenForms = (text: string): string[] => [
-  text,
-  JSON.stringify(text).slice(1, -1),
-  encodeURIComponent(text),
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'),
-];
-
 const mailAddress = /[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+/g;
 
-/** Shorter texts say little, and removing them would remove everything. */
-const minSecretCharacters = 3;
+/** Headers that name the caller; small words after them, as in "Bearer authentication is needed", are no secrets. */
+const authorization = /\b(basic|bearer|BASIC|BEARER|Basic|Bearer)\s{1,8}(?=[a-z+/._~-]*[0-9A-Z])[\w+/.~-]{8,}=*/g;
+
+/** What the client names itself by, as `access-tokens.ts` sends it and as others would. */
+const pairsOf = ({ clientId = '', clientSecret = '', username = '', password = '' }: Credentials): string[] => [
+  basicPair(clientId, clientSecret),
+  `${clientId}:${clientSecret}`,
+  `${username}:${password}`,
+];
 
 /**
  * Makes the function that takes out of texts whatever the call contained of secrets and personal data.
@@ -55,13 +57,12 @@ export const createRedactor = (
   events: readonly OutboundEvent[],
   accessToken: string | null,
 ): ((text: string) => string) => {
-  const secrets = [...Object.values(connection.credentials), accessToken ?? ''];
-  const personal = events.flatMap((event) => personalFields.map((field) => event[field] ?? ''));
-  const texts = [...secrets, ...personal].filter((text) => text.length >= minSecretCharacters).flatMap(writtenForms);
-  // The longest first: one may be part of another.
-  const forms = [...new Set(texts)].toSorted((a, b) => b.length - a.length);
-  return (text) =>
-    redactText(forms.reduce((left, form) => left.replaceAll(form, removed), text)).replaceAll(mailAddress, removed);
+  const secrets = [...Object.values(connection.credentials), accessToken ?? ''].filter((text) => text !== '');
+  const personal = events.flatMap((event) => personalFields.flatMap((field) => event[field] ?? []));
+  const encoded = [...secrets, ...pairsOf(connection.credentials)].filter((text) => text.length >= 3);
+  const texts = [...[...secrets, ...personal].flatMap(writtenForms), ...encoded.flatMap(base64Forms)];
+  const erase = createEraser(texts, maxTextCharacters);
+  return (text) => redactText(erase(text)).replaceAll(authorization, `$1 ${removed}`).replaceAll(mailAddress, removed);
 };
 
 const nameOfPersonal =
