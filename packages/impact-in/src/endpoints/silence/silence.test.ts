@@ -28,7 +28,13 @@ const expectedEverySeconds = 300;
 const waited = (scheme: SchemeName = 'benevity-hmac', company = companyId): Promise<TestEndpoint> =>
   hub.addEndpoint(company, { ...inputOf[scheme], expectedEverySeconds });
 const pass = (seconds: number) => clock.advanceMs(seconds * 1_000);
-const watch = () => watchSilence(hub.impactIn.deps);
+/** As if somebody had watched all the time. */
+const watch = async () => {
+  await hub.owner`
+    insert into impact_in_silence_watch (watched_at, listening_since) values (${clock.now()}, '2020-01-01')
+    on conflict (only_row) do update set watched_at = excluded.watched_at, listening_since = excluded.listening_since`;
+  await watchSilence(hub.impactIn.deps);
+};
 const hear = async (endpoint: TestEndpoint, seed = newId()) => {
   const answer = await send(hub, await requestFor(hub, endpoint, seed, undefined, clock.nowMs()));
   await hub.impactIn.deps.heardEndpoints.flush();
@@ -146,6 +152,56 @@ describe('an endpoint whose partner is expected to send', () => {
     await watch();
     expect(await audited(endpoint)).toEqual(['silent']);
     expect(await silentIds()).toEqual([]);
+  });
+});
+
+describe('after the hub has been away', () => {
+  const awayFor = async (seconds: number) => {
+    await watch();
+    pass(seconds);
+    await watchSilence(hub.impactIn.deps);
+  };
+  const watchFor = async (seconds: number, everySeconds = 25) => {
+    for (let passed = 0; passed < seconds; passed += everySeconds) {
+      pass(Math.min(everySeconds, seconds - passed));
+      await watchSilence(hub.impactIn.deps);
+    }
+  };
+
+  test('nobody is said to be silent before there was time to send again', async () => {
+    const endpoint = await waited();
+    const since = clock.now().toISOString();
+    await awayFor(7_200);
+    await watchFor(375);
+    expect(await show(endpoint)).toMatchObject({ silentSince: null });
+    await watchFor(1);
+    expect(await show(endpoint)).toMatchObject({ silentSince: since });
+  });
+
+  test('whoever is expected seldom has an hour to send again', async () => {
+    const endpoint = await hub.addEndpoint(companyId, { ...inputOf['benevity-hmac'], expectedEverySeconds: 86_400 });
+    const since = clock.now().toISOString();
+    await awayFor(200_000);
+    await watchFor(3_600, 30);
+    expect(await show(endpoint)).toMatchObject({ silentSince: null });
+    await watchFor(1);
+    expect(await show(endpoint)).toMatchObject({ silentSince: since });
+  });
+
+  test('a restart without a gap delays nothing', async () => {
+    const endpoint = await waited();
+    await awayFor(30);
+    await watchFor(346);
+    expect(await show(endpoint)).toMatchObject({ silentSince: expect.any(String) });
+  });
+
+  test('a clock that was ahead for a while neither raises an alarm nor holds one back', async () => {
+    const endpoint = await waited();
+    await awayFor(86_400);
+    expect(await show(endpoint)).toMatchObject({ silentSince: null });
+    await awayFor(-86_400);
+    await watchFor(376);
+    expect(await show(endpoint)).toMatchObject({ silentSince: expect.any(String) });
   });
 });
 
