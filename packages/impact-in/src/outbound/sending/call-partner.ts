@@ -6,7 +6,7 @@ import { failed, type AttemptEnd } from './attempt-end.ts';
 import { buildRequest } from './build-request.ts';
 import { CallFailed, type HttpAnswer, type HttpCall, type HttpClient } from './http-client.ts';
 import { judgeAnswer } from './judge-answer.ts';
-import { createRedactor, redactExchange, type Exchange } from './redact-exchange.ts';
+import { createAnswerRedactor, createRedactor, redactRequest, type Exchange } from './redact-exchange.ts';
 import { readPauseMs } from './read-pause.ts';
 
 export type PartnerCallDeps = { http: HttpClient; tokens: AccessTokens; clock: Clock };
@@ -113,6 +113,7 @@ export const callPartner = async (
   const { call, answer, error } = sent;
   const redact = createRedactor(connection, events, sent.accessToken);
   const judged = answer === null ? undefined : judgeAnswer(connection.api, answer, events);
+  const respond = answer === null ? () => null : createAnswerRedactor(answer, redact);
   const ends: CallResult['ends'] = new Map();
   for (const event of events) {
     const { end, answer: own } = judged?.get(event.deliveryId) ?? {
@@ -121,7 +122,7 @@ export const callPartner = async (
     };
     ends.set(event.deliveryId, {
       end: { ...end, error: end.error === null ? null : redact(end.error) },
-      exchange: redactExchange(connection, event, { call, answer, own, redact }),
+      exchange: { request: redactRequest(connection, event, call, redact), response: respond(own) },
     });
   }
   // A fault of what was sent comes with status 500 in SOAP.

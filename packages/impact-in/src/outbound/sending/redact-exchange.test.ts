@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { partnerApis } from '../partner-apis.ts';
-import { createRedactor, redactExchange } from './redact-exchange.ts';
+import { createAnswerRedactor, createRedactor } from './redact-exchange.ts';
 
 const event = {
   deliveryId: 'd',
@@ -82,20 +81,8 @@ test('secrets and personal data that overlap are taken out whole', () => {
 
 /** What the log keeps of the answer to one event. */
 const keptOf = (fields: Record<string, unknown>): string => {
-  const connection = {
-    id: 'c',
-    companyId: 'co',
-    baseUrl: 'https://api.example.org',
-    tenant: null,
-    revision: 1,
-    apiName: 'benevity',
-    api: partnerApis.benevity,
-    credentials: { apiKey: 'k3y-secret', signingSecret: 's1gning-secret' },
-  } as const;
-  const call = { method: 'POST', url: 'https://api.example.org/', headers: {}, body: '{}' } as const;
-  const answer = { status: 200, headers: {}, body: JSON.stringify(fields) };
-  const redact = createRedactor(connection, [event], null);
-  return redactExchange(connection, event, { call, answer, own: fields, redact }).response?.body ?? '';
+  const redact = createRedactor({ credentials: {} }, [event], null);
+  return createAnswerRedactor({ status: 200, headers: {}, body: '' }, redact)(fields)?.body ?? '';
 };
 
 test('fields about people are masked by their names, figures about workers are not', () => {
@@ -112,4 +99,16 @@ test('fields about people are masked by their names, figures about workers are n
 test('a long name of a field takes no longer to judge than it is long', () => {
   const kept = keptOf({ status: 'success', [`${'worker'.repeat(300_000)}count`]: 1 });
   expect(kept.length).toBeLessThan(20_000);
+});
+
+test('what the events of a call share is redacted once', () => {
+  let characters = 0;
+  const redact = (text: string): string => ((characters += text.length), text);
+  const shared = { message: 'x'.repeat(200_000) };
+  const respond = createAnswerRedactor({ status: 400, headers: {}, body: JSON.stringify(shared) }, redact);
+  for (let n = 0; n < 100; n += 1) {
+    expect(respond(shared)?.body).toContain('xxx');
+    expect(respond(null)?.body).toContain('xxx');
+  }
+  expect(characters).toBeLessThan(200_000);
 });

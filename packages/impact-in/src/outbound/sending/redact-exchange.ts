@@ -92,30 +92,35 @@ const maskEvent = (event: OutboundEvent): OutboundEvent => ({
   ...Object.fromEntries(personalFields.filter((field) => event[field] !== undefined).map((field) => [field, removed])),
 });
 
-/** @param own the part of the answer that is about this event, if it could be read */
-export const redactExchange = (
+/** What the log keeps of the request for one event. */
+export const redactRequest = (
   connection: OpenConnection,
   event: OutboundEvent,
-  exchange: { call: HttpCall; answer: HttpAnswer | null; own: Fields | null; redact(text: string): string },
-): Exchange => {
-  const { call, answer, own, redact } = exchange;
+  { method, url, headers }: HttpCall,
+  redact: (text: string) => string,
+): Exchange['request'] => {
   const masked = { ...connection, credentials: { username: removed, password: removed } };
-  return {
-    request: {
-      method: call.method,
-      url: call.url,
-      headers: keep(call.headers, keptRequestHeaders, redact),
-      body: cut(redact(bodyOf(masked, [maskEvent(event)]))),
-    },
-    response:
-      answer === null
-        ? null
-        : {
-            status: answer.status,
-            headers: keep(answer.headers, keptResponseHeaders, redact),
-            body: cut(
-              redact(own === null ? answer.body.slice(0, 4 * maxBodyCharacters) : JSON.stringify(maskFields(own))),
-            ),
-          },
+  const body = cut(redact(bodyOf(masked, [maskEvent(event)])));
+  return { method, url, headers: keep(headers, keptRequestHeaders, redact), body };
+};
+
+/**
+ * Makes the function that says what the log keeps of an answer, or of the part of it that is about one event. What
+ * events share is redacted once: a hundred may share a quarter of a megabyte.
+ */
+export const createAnswerRedactor = (
+  { status, headers, body }: HttpAnswer,
+  redact: (text: string) => string,
+): ((own: Fields | null) => Exchange['response']) => {
+  const kept = keep(headers, keptResponseHeaders, redact);
+  const known = new Map<Fields | null, Exchange['response']>();
+  return (own) => {
+    let response = known.get(own);
+    if (response === undefined) {
+      const text = own === null ? body : JSON.stringify(maskFields(own));
+      response = { status, headers: kept, body: cut(redact(text.slice(0, 4 * maxBodyCharacters))) };
+      known.set(own, response);
+    }
+    return response;
   };
 };

@@ -19,8 +19,9 @@ const apostrophes = ["'", '&apos;', '&#39;', '&#039;', '&#x27;'];
 /** The ways XML and HTML are written: quotes need an escape only in attributes, and have several. */
 const markupForms = (text: string): string[] => {
   const base = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  const forms = quotes.flatMap((quote) =>
-    apostrophes.map((apostrophe) => base.replaceAll('"', quote).replaceAll("'", apostrophe)),
+  const [ofQuotes, ofApostrophes] = [text.includes('"') ? quotes : ['"'], text.includes("'") ? apostrophes : ["'"]];
+  const forms = ofQuotes.flatMap((quote) =>
+    ofApostrophes.map((apostrophe) => base.replaceAll('"', quote).replaceAll("'", apostrophe)),
   );
   return [...forms, escapeXml(text)];
 };
@@ -32,10 +33,12 @@ const urlForms = (text: string): string[] => {
   return forms.flatMap((form) => [form, lowerHex(form)]);
 };
 
+/** What nobody escapes. */
+const isPlain = /^[\w.-]*$/;
+
 /** Every way in which a partner may repeat a text. */
-export const writtenForms = (text: string): string[] => [
-  ...new Set([text, ...jsonForms(text), ...urlForms(text), ...markupForms(text)]),
-];
+export const writtenForms = (text: string): string[] =>
+  isPlain.test(text) ? [text] : [...new Set([text, ...jsonForms(text), ...urlForms(text), ...markupForms(text)])];
 
 /** As headers write it; without the padding, which some leave out. */
 export const base64Forms = (text: string): string[] => {
