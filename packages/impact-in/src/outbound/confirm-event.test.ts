@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { PartnerEvent } from '../partners/partner.ts';
-import { createStage, type Stage } from './test-outbound.ts';
+import { useStage } from './test-outbound.ts';
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await createStage();
-});
-afterAll(() => stage.close());
+const stage = await useStage();
 
 const event = (correlationId: string | null, status: PartnerEvent['status'] = 'success'): PartnerEvent => ({
   eventId: null,
@@ -33,6 +29,10 @@ test.each(['goodera', 'goodera-key'] as const)(
     expect(await ask(event('never-sent'))).toMatchObject({ outcome: 'denied' });
     expect(await ask(event('../v1/other?x=1'))).toMatchObject({ outcome: 'denied' });
     expect(await ask(event(null))).toMatchObject({ outcome: 'denied' });
+    const calls = stage.partner.calls().length;
+    for (const notAnId of ['.', '..', '\ud800'])
+      expect(await ask(event(notAnId))).toEqual({ outcome: 'denied', reason: 'the event names no record' });
+    expect(stage.partner.calls()).toHaveLength(calls);
   },
 );
 

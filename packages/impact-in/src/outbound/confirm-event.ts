@@ -63,11 +63,14 @@ const ask = async (deps: Deps, row: ConnectionRow, event: PartnerEvent): Promise
   return answer === null ? unreachable('the partner did not answer') : compare(event, connection, answer);
 };
 
+/** Dots alone lead to another path, however they are encoded (RFC 3986 §5.2.4), and half a surrogate pair to none. */
+const isRecordId = (id: string | null): boolean => id !== null && id.isWellFormed() && !/^\.*$/.test(id);
+
 /** Makes the question to a partner's API whether an event is true; see `ConfirmEvent`. */
 export const createConfirmEvent =
   (deps: Deps): ConfirmEvent =>
   async ({ companyId, partner, event }) => {
-    if (event.correlationId === null) return { outcome: 'denied', reason: 'the event names no record' };
+    if (!isRecordId(event.correlationId)) return { outcome: 'denied', reason: 'the event names no record' };
     const row = await findReadable(deps, companyId, partner);
     if (row === undefined) return { outcome: 'no_connection' };
     try {
