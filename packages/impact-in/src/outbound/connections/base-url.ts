@@ -3,9 +3,10 @@ import { isPublicAddress } from '@impact-hub/core';
 
 /** A host without a dot, or under a name that never leads to the public internet, is one of this network. */
 const isPrivateHost = (host: string): boolean => {
-  const bare = host.replaceAll(/^\[|\]$/g, '');
+  // With a dot at its end, a name is the same name.
+  const bare = host.replaceAll(/^\[|\]$/g, '').replace(/\.$/, '');
   if (isIP(bare) !== 0) return !isPublicAddress(bare);
-  return !bare.includes('.') || /\.(?:localhost|local|internal|home\.arpa)\.?$/i.test(bare);
+  return !bare.includes('.') || /\.(?:localhost|local|internal|home\.arpa)$/i.test(bare);
 };
 
 /**
@@ -21,6 +22,8 @@ export const readBaseUrl = (text: string, allowPrivate: boolean): { url: string 
     return { fault: 'Must start with https://.' };
   if (url.username !== '' || url.password !== '') return { fault: 'Must not contain credentials.' };
   if (url.search !== '' || url.hash !== '') return { fault: 'Must not contain a query or fragment.' };
+  if (url.port === '0' || url.hostname.replace(/\.$/, '').split('.').includes(''))
+    return { fault: 'Must name a host, and a port that can be connected to.' };
   if (!allowPrivate && isPrivateHost(url.hostname)) return { fault: 'Must lead to a public address.' };
   return { url: `${url.origin}${url.pathname.replace(/\/+$/, '')}` };
 };

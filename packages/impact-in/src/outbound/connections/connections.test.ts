@@ -1,19 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { sendCall } from '../sending/send-call.ts';
-import { createStage, type Stage } from '../test-outbound.ts';
+import { useStage } from '../test-outbound.ts';
 
-let stage: Stage;
-let strict: Stage;
-let companyId: string;
-beforeAll(async () => {
-  stage = await createStage();
-  strict = await createStage({ hub: { allowPrivateAddresses: false } });
-  companyId = await stage.hub.addCompany();
-});
-afterAll(async () => {
-  await stage.close();
-  await strict.close();
-});
+const stage = await useStage();
+const strict = await useStage({ hub: { allowPrivateAddresses: false } });
+const companyId = await stage.hub.addCompany();
 
 type Problem = { code: string; errors?: { pointer: string; detail: string }[] };
 const create = (more: object) =>
@@ -167,6 +158,12 @@ describe('unless the operator allows it, an address', () => {
     'https://localhost',
     'https://db.internal',
     'https://0x7f.1',
+    'https://localhost.',
+    'https://db.internal.',
+    'https://127.0.0.1.',
+    'https://x.',
+    'https://.',
+    'https://api.example.org:0',
   ])('may not be %s', async (baseUrl) => {
     const owner = await strict.hub.addCompany();
     const answer = await strict.ask(owner, 'POST', '/connections', strict.connectionBody('goodera-key', { baseUrl }));
