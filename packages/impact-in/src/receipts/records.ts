@@ -3,6 +3,7 @@ import type { Crypto } from '@impact-hub/crypto';
 import { createBudgets, type RefillingBudgets } from '../inbox/refilling-budgets.ts';
 import { createSearchIndex, type SearchIndex } from './search/search-index.ts';
 import { createRecordMetrics, type RecordMetrics } from './record-metrics.ts';
+import { createWorkInTurns, type WorkInTurns } from './work-in-turns.ts';
 import { createRetentionMetrics, type RetentionMetrics } from './retention/retention-metrics.ts';
 
 /** How long what is kept; in days. */
@@ -12,6 +13,8 @@ export type RetentionDays = { receipts: number; dedupe: number; deliveries: numb
 export type Records = {
   /** Explanations that a company may ask for. */
   explanations: RefillingBudgets;
+  /** Explaining and verifying again. */
+  inTurn: WorkInTurns;
   retention: RetentionDays;
   retentionMetrics: RetentionMetrics;
   /** Where forgetting events goes on; each process has its own, as only one does it. */
@@ -37,6 +40,7 @@ export const createRecords = (
     maxOwners: maxCompanies,
     nowMs: () => performance.now(),
   }),
+  inTurn: createWorkInTurns(),
   retention: { ...defaultRetention, ...retention },
   retentionMetrics: createRetentionMetrics(deps.registry),
   sweep: { nextEvent: 0, nextEntry: 0 },

@@ -7,10 +7,11 @@ import { receiptNotFound } from '../../problems.ts';
 import type { SealedReceipt } from '../../deliveries/receipt-repository.ts';
 import { compareBodies } from './compare-bodies.ts';
 import { explainSteps, profileFor, reasonText, type Check } from './explain-steps.ts';
+import type { Records } from '../records.ts';
 import { findCauses, isValidAt, type Finding } from './find-causes.ts';
 import { readCase, type ReceiptCase } from './read-case.ts';
 
-type Deps = { db: Database; crypto: Crypto; clock: Clock };
+type Deps = { db: Database; crypto: Crypto; clock: Clock; records: Pick<Records, 'inTurn'> };
 
 export type Explainer = { actor: AuditActor; request: Pick<RequestInfo, 'id' | 'ip' | 'userAgent'> };
 
@@ -80,13 +81,7 @@ const checksOf = (
   return [{ name: 'decision', outcome: failed ? 'failed' : 'passed', detail, advice: null }];
 };
 
-/**
- * Says line by line why a stored request was taken or refused, from its encrypted copy. Never says what a signature
- * should have been, and nothing of secrets but their ids. Each explanation is recorded in the audit.
- *
- * @throws ProblemError `impact_in.receipt_not_found`
- */
-export const explainReceipt = async (deps: Deps, companyId: string, receiptId: string, explainer: Explainer) => {
+const workOut = async (deps: Deps, companyId: string, receiptId: string) => {
   const found = await deps.db.company(companyId, (tx) => readCase(tx, receiptId));
   if (found === undefined) throw receiptNotFound();
   const { receipt, original, secrets } = found;
@@ -95,8 +90,33 @@ export const explainReceipt = async (deps: Deps, companyId: string, receiptId: s
   const now = deps.clock.now();
   const validAt = (at: Date): string[] => secrets.filter((secret) => isValidAt(secret, at)).map(({ id }) => id);
   const secretIds = { atArrival: validAt(receipt.receivedAt), today: validAt(now) };
-  const checks = checksOf(found, kept, secretIds);
-  const findings = await findingsOf(deps, companyId, found, kept);
+  return {
+    receipt,
+    scheme: found.endpoint?.scheme ?? null,
+    summary: summaryOf(found),
+    checks: checksOf(found, kept, secretIds),
+    findings: await findingsOf(deps, companyId, found, kept),
+    secrets: secretIds,
+    original: original ?? null,
+    reverification: found.reverification ?? null,
+    differsAt: kept === undefined || keptOriginal === undefined ? null : compareBodies(keptOriginal.body, kept.body),
+  };
+};
+
+/** What an explanation takes of the turns, about that of the largest body that is kept of a refused request. */
+const workBytes = 16_384;
+
+/**
+ * Says line by line why a stored request was taken or refused, from its encrypted copy. Never says what a signature
+ * should have been, and nothing of secrets but their ids. Each explanation is recorded in the audit. One is worked out at
+ * a time, companies in turns.
+ *
+ * @throws ProblemError `impact_in.receipt_not_found`
+ */
+export const explainReceipt = async (deps: Deps, companyId: string, receiptId: string, explainer: Explainer) => {
+  const work = () => workOut(deps, companyId, receiptId);
+  const explanation = await deps.records.inTurn([companyId, 'explain'], workBytes, work);
+  const { receipt, findings } = explanation;
   await deps.db.company(companyId, (tx) =>
     recordAudit(tx, {
       type: 'impact_in.receipt.explained',
@@ -106,15 +126,5 @@ export const explainReceipt = async (deps: Deps, companyId: string, receiptId: s
       metadata: { outcome: receipt.outcome, reason: receipt.reason, findings: findings.map(({ name }) => name) },
     }),
   );
-  return {
-    receipt,
-    scheme: found.endpoint?.scheme ?? null,
-    summary: summaryOf(found),
-    checks,
-    findings,
-    secrets: secretIds,
-    original: original ?? null,
-    reverification: found.reverification ?? null,
-    differsAt: kept === undefined || keptOriginal === undefined ? null : compareBodies(keptOriginal.body, kept.body),
-  };
+  return explanation;
 };
