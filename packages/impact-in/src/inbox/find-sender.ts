@@ -25,6 +25,8 @@ export type SenderDeps = TokenChecks & { directory: EndpointDirectory };
  * stay below a millisecond. The directory's order decides who is within: see `orderCandidates`.
  */
 const maxCandidates = 256;
+/** As much is signed anew for one request at most, about 10 ms for each secret of an endpoint: anyone may send it. */
+const maxSignedBytes = 8 * 1_048_576;
 
 const atItsAddress = async (
   partner: PartnerName,
@@ -55,7 +57,8 @@ const atTheBareAddress = async (
   if (first === undefined || candidates.length === 1) return atItsAddress(partner, first, arrival, checks);
   if (candidates.some(({ companyId }) => companyId !== first.companyId)) onContested(candidates.length);
   const proven: Extract<Sender, { valid: true }>[] = [];
-  for (const endpoint of candidates.slice(0, maxCandidates)) {
+  const tried = Math.min(maxCandidates, Math.floor(maxSignedBytes / Math.max(1, arrival.body.length)));
+  for (const endpoint of candidates.slice(0, tried)) {
     // Nothing but a signature covers the body, hence the hint.
     if (endpoint.profile?.family !== 'hmac') continue;
     const verified = await authenticate(endpoint, arrival, checks);
