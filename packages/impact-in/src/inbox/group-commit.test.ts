@@ -4,7 +4,7 @@ import { createGroupCommit, inboxLimits, type GroupCommitLimits } from './group-
 import { InboxUnavailable } from './inbox-errors.ts';
 import { createBatchWriter } from './write-batch.ts';
 
-type Row = { n: number; bytes?: number; company?: string; endpoint?: string };
+type Row = { n: number; bytes?: number; company?: string; endpoint?: string; waitedMs?: number };
 
 const open = (limits: Partial<GroupCommitLimits> = {}, write?: (rows: readonly Row[]) => Promise<void>) => {
   const batches: number[][] = [];
@@ -21,6 +21,7 @@ const open = (limits: Partial<GroupCommitLimits> = {}, write?: (rows: readonly R
     },
     bytesOf: (row) => row.bytes ?? 1,
     ownersOf: (row) => [row.company ?? 'company', row.endpoint ?? 'endpoint'],
+    arrivedAtMsOf: (row) => performance.now() - (row.waitedMs ?? 0),
     limits: { ...inboxLimits, ...limits },
   });
   return { commits, batches, mostFlying: () => mostFlying };
@@ -116,6 +117,14 @@ describe('group commit', () => {
     // What was in flight is left to the database; what was still queued is dropped.
     expect(batches).toEqual([[1]]);
     expect(commits.waiting()).toEqual({ rows: 0, bytes: 0, flushes: 0 });
+  });
+
+  test('what a caller waited before it was submitted is taken off its patience', async () => {
+    const { promise: written, resolve: finish } = Promise.withResolvers<void>();
+    const { commits } = open({ deadlineMs: 60_000 }, () => written);
+    expect(await commits.submit({ n: 1, waitedMs: 60_000 }).catch(faultOf)).toBe('deadline');
+    finish();
+    await commits.stop();
   });
 
   test('stopping decides everything taken and takes no more', async () => {

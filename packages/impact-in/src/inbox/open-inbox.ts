@@ -70,6 +70,7 @@ export const openInbox = async (options: Options): Promise<Inbox> => {
     write,
     bytesOf: (row) => row.sealed.length + rowOverheadBytes,
     ownersOf: (row) => [row.companyId, row.endpointId],
+    arrivedAtMsOf: (row) => row.arrivedAtMs,
     limits,
     onFlush: metrics.flushed,
   });

@@ -15,6 +15,7 @@ import { InboxUnavailable, UnstorableRow } from './inbox-errors.ts';
 import type { Inbox } from './open-inbox.ts';
 import { rowOverheadBytes, type AuthenticReceiptRow, type ReceiptRow, type StoredReceipt } from './receipt-row.ts';
 import { maxRejectedBodyBytes } from './record-rejected.ts';
+import { retrySoon } from './retry-soon.ts';
 import { sealRequest } from './seal-request.ts';
 import { awaitingConfirmation } from './store-receipts.ts';
 
@@ -34,14 +35,14 @@ export type Webhook = {
   /** Of the address, for endpoints that have one. */
   urlToken: string | null;
   body: Buffer;
+  /** By `performance.now()`. */
+  arrivedAtMs: number;
   request: { id: string; ip: string; rawHeaders: readonly string[]; log: Record<string, unknown> };
 };
 
 export type Acknowledgement = { status: 200 | 202; body: { received: true; receiptId: string; duplicate?: true } };
 
 const retryAfter = (seconds: number): { 'retry-after': string } => ({ 'retry-after': String(seconds) });
-/** 1 to 4 s: spread, so that everybody turned away does not come back together. */
-const soon = () => retryAfter(1 + Math.floor(Math.random() * 4));
 const pausedRetryAfterSeconds = 300;
 
 /** Says where a payload departs from the schema, not what it holds. */
@@ -54,7 +55,7 @@ export const quarantineReason = (read: Exclude<BodyRead, { outcome: 'event' }>):
     .slice(0, 500);
 };
 
-const rowOf = (webhook: Webhook, endpoint: Endpoint, arrivedAtMs: number): Omit<ReceiptRow, 'sealed'> => ({
+const rowOf = (webhook: Webhook, endpoint: Endpoint): Omit<ReceiptRow, 'sealed'> => ({
   id: newId(),
   companyId: endpoint.companyId,
   endpointId: endpoint.id,
@@ -67,19 +68,14 @@ const rowOf = (webhook: Webhook, endpoint: Endpoint, arrivedAtMs: number): Omit<
   secretId: null,
   requestId: webhook.request.id,
   bodyBytes: webhook.body.length,
-  arrivedAtMs,
+  arrivedAtMs: webhook.arrivedAtMs,
 });
 
 /** The receipt of a webhook whose sender is proven. */
-export const authenticRow = (
-  webhook: Webhook,
-  endpoint: Endpoint,
-  verified: Verified,
-  arrivedAtMs: number,
-): AuthenticReceiptRow => {
+export const authenticRow = (webhook: Webhook, endpoint: Endpoint, verified: Verified): AuthenticReceiptRow => {
   const { body, request } = webhook;
   const read = readEvent(partnerOf[endpoint.partner], body);
-  const base = rowOf(webhook, endpoint, arrivedAtMs);
+  const base = rowOf(webhook, endpoint);
   const bodySha256 = sha256(body);
   const event = read.outcome === 'event' ? read.event : null;
   const isSigned = endpoint.profile?.family !== 'unsigned';
@@ -100,18 +96,12 @@ export const authenticRow = (
   };
 };
 
-const keepRejected = (
-  deps: ReceiveDeps,
-  webhook: Webhook,
-  endpoint: Endpoint,
-  reason: string,
-  arrivedAtMs: number,
-): void => {
+const keepRejected = (deps: ReceiveDeps, webhook: Webhook, endpoint: Endpoint, reason: string): void => {
   const { ip, rawHeaders } = webhook.request;
   const body = webhook.body.subarray(0, maxRejectedBodyBytes);
   const bytes = rawHeaders.reduce((sum, text) => sum + text.length, body.length + rowOverheadBytes);
   if (!deps.inbox.rejected.admits(endpoint.id, ip, bytes)) return;
-  const base = rowOf(webhook, endpoint, arrivedAtMs);
+  const base = rowOf(webhook, endpoint);
   deps.inbox.rejected.record({
     ...base,
     reason,
@@ -146,8 +136,7 @@ const acknowledge = (stored: StoredReceipt & { quarantined: boolean }): Acknowle
  */
 export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promise<Acknowledgement> => {
   const { endpoints, inbox, clock } = deps;
-  const { partner, request } = webhook;
-  const arrivedAtMs = performance.now();
+  const { partner, request, arrivedAtMs } = webhook;
   const answered = (outcome: Parameters<Inbox['metrics']['answered']>[1]): void => {
     request.log['outcome'] = outcome;
     inbox.metrics.answered(partner, outcome, performance.now() - arrivedAtMs);
@@ -155,7 +144,7 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
 
   if (!endpoints.isCurrent()) {
     answered('unavailable');
-    throw inboxUnavailable({ headers: soon(), context: { fault: 'endpoints_unknown' } });
+    throw inboxUnavailable({ headers: retrySoon(), context: { fault: 'endpoints_unknown' } });
   }
   const { body, urlToken } = webhook;
   const arrival = { ...request, body, urlToken, nowMs: clock.nowMs(), issuer: deps.publicUrl };
@@ -171,14 +160,14 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
     inbox.metrics.rejected(partner, sender.reason);
     if (undecided.has(sender.reason)) {
       answered('unavailable');
-      throw inboxUnavailable({ headers: soon(), context: { fault: sender.reason } });
+      throw inboxUnavailable({ headers: retrySoon(), context: { fault: sender.reason } });
     }
-    if (endpoint !== null) keepRejected(deps, webhook, endpoint, sender.reason, arrivedAtMs);
+    if (endpoint !== null) keepRejected(deps, webhook, endpoint, sender.reason);
     answered('rejected');
     throw notAuthentic();
   }
   if (sender.endpoint.state === 'paused') {
-    keepRejected(deps, webhook, sender.endpoint, 'endpoint_paused', arrivedAtMs);
+    keepRejected(deps, webhook, sender.endpoint, 'endpoint_paused');
     answered('paused');
     throw endpointPaused({ headers: retryAfter(pausedRetryAfterSeconds) });
   }
@@ -186,7 +175,7 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
   deps.matchedSecrets.note(secretId, arrival.nowMs);
   if (otherSecretId !== undefined) deps.matchedSecrets.note(otherSecretId, arrival.nowMs);
   try {
-    const stored = await commit(inbox, authenticRow(webhook, sender.endpoint, sender.verified, arrivedAtMs));
+    const stored = await commit(inbox, authenticRow(webhook, sender.endpoint, sender.verified));
     request.log['receiptId'] = stored.receiptId;
     // Not for what is repeated: whoever replays a captured request must not hide that the partner has fallen silent.
     if (stored.kind === 'new') deps.heardEndpoints.note(sender.endpoint.id, clock.nowMs());
@@ -195,6 +184,6 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
   } catch (error) {
     answered('unavailable');
     const fault = error instanceof InboxUnavailable ? error.fault : (error as Error).name;
-    throw inboxUnavailable({ headers: soon(), cause: error, context: { fault } });
+    throw inboxUnavailable({ headers: retrySoon(), cause: error, context: { fault } });
   }
 };

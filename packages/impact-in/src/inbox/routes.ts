@@ -7,7 +7,6 @@ import { isEncoded } from '../verification/read-header.ts';
 import { rowOverheadBytes } from './receipt-row.ts';
 import { receiveWebhook, type Webhook } from './receive-webhook.ts';
 import { retrySoon } from './retry-soon.ts';
-import { turnLimits } from './take-turns.ts';
 
 const defineRoute = routeDefiner<ImpactInDeps>();
 
@@ -28,7 +27,8 @@ const bodyLimitBytes = 1_048_576;
 /** What holds where no endpoint says otherwise. */
 const defaultBodyLimitBytes = 262_144;
 
-const receive = async (deps: ImpactInDeps, webhook: Webhook) => {
+const receive = async (deps: ImpactInDeps, arrival: Omit<Webhook, 'arrivedAtMs'>) => {
+  const webhook = { ...arrival, arrivedAtMs: performance.now() };
   if (isEncoded(webhook.request.rawHeaders)) throw encodingRefused();
   const endpoint = webhook.endpointId === null ? undefined : deps.endpoints.find(webhook.endpointId);
   const limit = endpoint?.bodyLimitBytes ?? defaultBodyLimitBytes;
@@ -37,7 +37,7 @@ const receive = async (deps: ImpactInDeps, webhook: Webhook) => {
   // At the bare address whose it is takes work to find out.
   const owners = [endpoint?.companyId ?? 'any', endpoint?.id ?? partner] as const;
   if (!(await deps.inbox.turns.enter(owners, webhook.body.length + rowOverheadBytes))) {
-    deps.inbox.metrics.answered(partner, 'unavailable', turnLimits.deadlineMs);
+    deps.inbox.metrics.answered(partner, 'unavailable', performance.now() - webhook.arrivedAtMs);
     throw inboxUnavailable({ headers: retrySoon(), context: { fault: 'turn' } });
   }
   const { status, body } = await receiveWebhook(deps, webhook);

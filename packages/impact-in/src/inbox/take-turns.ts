@@ -11,7 +11,7 @@ export type TurnLimits = {
  * Beginning 128 requests takes some 8 ms, in which no other request is read. Fewer would share out more finely, but make
  * smaller commits: what begins together is committed together.
  */
-export const turnLimits: TurnLimits = { perLoop: 128, deadlineMs: 3_000 };
+export const turnLimits: TurnLimits = { perLoop: 128, deadlineMs: 2_000 };
 
 type Waiting = { bytes: number; giveUpAtMs: number; begin(isInTime: boolean): void };
 

@@ -30,7 +30,7 @@ export const receivePing = async (
   const { partner, id: endpointId } = row;
   const arrivedAtMs = performance.now();
   const request = { id: requestId, ip: ipOf(row), rawHeaders, log: {} };
-  const webhook: Webhook = { partner, endpointId, urlToken, body: event.body, request };
+  const webhook: Webhook = { partner, endpointId, urlToken, body: event.body, arrivedAtMs, request };
   const arrival = { ...request, body: event.body, urlToken, nowMs: clock.nowMs(), issuer: publicUrl };
   const sender = await findSender({ ...deps, directory: endpoints }, webhook, arrival, () => undefined);
   const latencyMs = () => performance.now() - arrivedAtMs;
@@ -38,7 +38,7 @@ export const receivePing = async (
   const matchedSecretId = sender.verified.secretId;
   if (sender.endpoint.state === 'paused')
     return { reason: 'endpoint_paused', matchedSecretId, receiptId: null, latencyMs: latencyMs() };
-  const receipt = authenticRow(webhook, sender.endpoint, sender.verified, arrivedAtMs);
+  const receipt = authenticRow(webhook, sender.endpoint, sender.verified);
   const isReadable = receipt.eventType !== null;
   const { receiptId } = await deps.inbox.submit({ ...receipt, outcome: 'test', reason: null });
   return { reason: isReadable ? null : receipt.reason, matchedSecretId, receiptId, latencyMs: latencyMs() };
