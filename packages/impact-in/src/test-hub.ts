@@ -18,6 +18,7 @@ import {
 } from '@impact-hub/core';
 import { createCrypto } from '@impact-hub/crypto';
 import { createTestDatabase } from '@impact-hub/testkit';
+import { afterAll } from 'vitest';
 import { createEndpoint } from './endpoints/create-endpoint.ts';
 import type { CreateEndpointInput } from './endpoints/schema.ts';
 import { createImpactIn, type ImpactInOptions } from './create-impact-in.ts';
@@ -138,6 +139,13 @@ export const createTestHub = async ({ makeIngestSql, ...more }: Options = {}) =>
       await database.drop();
     },
   };
+};
+
+/** The hub of a test file, to be awaited at its top; closed after its last test. */
+export const useTestHub = async (options: Options = {}): Promise<TestHub> => {
+  const hub = await createTestHub(options);
+  afterAll(() => hub.close());
+  return hub;
 };
 
 export type TestEndpoint = Awaited<ReturnType<TestHub['addEndpoint']>>;

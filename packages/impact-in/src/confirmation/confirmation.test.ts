@@ -1,25 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { inputOf, requestFor, send } from '../inbox/test-schemes.ts';
-import { createTestHub, eventOf, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { createTestHub, eventOf, useTestHub } from '../test-hub.ts';
 import { askAgain } from './ask-again.ts';
 import type { EventConfirmation, EventQuestion } from './confirm-event.ts';
 
-let hub: TestHub;
-let companyId: string;
-let endpoint: TestEndpoint;
 const partner = { answer: { outcome: 'confirmed' } as EventConfirmation, asked: [] as EventQuestion[] };
-
-beforeAll(async () => {
-  hub = await createTestHub({
-    confirmEvent: (question) => {
-      partner.asked.push(question);
-      return Promise.resolve(partner.answer);
-    },
-  });
-  companyId = await hub.addCompany();
-  endpoint = await hub.addEndpoint(companyId, inputOf['goodera-unsigned']);
+const hub = await useTestHub({
+  confirmEvent: (question) => {
+    partner.asked.push(question);
+    return Promise.resolve(partner.answer);
+  },
 });
-afterAll(() => hub.close());
+const companyId = await hub.addCompany();
+const endpoint = await hub.addEndpoint(companyId, inputOf['goodera-unsigned']);
 afterEach(() => partner.asked.splice(0));
 
 const receive = async (seed: string): Promise<string> => {

@@ -1,19 +1,13 @@
 import { runGroup, type Job } from '@impact-hub/core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { processReceiptJob } from '../inbox/store-receipts.ts';
 import { jobs } from '../jobs.ts';
-import { createTestHub, eventOf, sendSigned, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { eventOf, sendSigned, useTestHub, type TestHub } from '../test-hub.ts';
 import { faultyDatabase, type Fault } from './test-faults.ts';
 
-let hub: TestHub;
-let companyId: string;
-let endpoint: TestEndpoint;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  endpoint = await hub.addEndpoint(companyId, { partner: 'goodera' });
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const endpoint = await hub.addEndpoint(companyId, { partner: 'goodera' });
 
 const job = jobs.find(({ name }) => name === processReceiptJob) as unknown as Job<never, unknown>;
 

@@ -1,18 +1,12 @@
 import { newId } from '@impact-hub/core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestHub, eventOf, read, sendSigned, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { describe, expect, test } from 'vitest';
+import { eventOf, read, sendSigned, useTestHub } from '../test-hub.ts';
 import type { SimulatedEvent } from '../simulators/make-event.ts';
 import { processReceipt } from './process-receipt.ts';
 
-let hub: TestHub;
-let companyId: string;
-let goodera: TestEndpoint;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  goodera = await hub.addEndpoint(companyId, { partner: 'goodera' });
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const goodera = await hub.addEndpoint(companyId, { partner: 'goodera' });
 
 type Row = Record<string, unknown> & { id: string };
 type Page = { data: Row[]; nextCursor: string | null };

@@ -1,13 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { storeReceipts } from '../inbox/store-receipts.ts';
 import { receiptRow } from '../inbox/test-receipts.ts';
-import { createTestHub, type TestHub } from '../test-hub.ts';
+import { useTestHub } from '../test-hub.ts';
 
-let hub: TestHub;
-beforeAll(async () => {
-  hub = await createTestHub();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
 
 test('a conflict is told once, also when its batch is stored again because the answer to it was lost', async () => {
   const companyId = await hub.addCompany();

@@ -1,18 +1,13 @@
 import { newId } from '@impact-hub/core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { freshToken, inputOf, jwtTrust, openOther } from '../inbox/test-schemes.ts';
-import { createTestHub, eventOf, read, sendSigned, type TestHub } from '../test-hub.ts';
+import { eventOf, read, sendSigned, useTestHub } from '../test-hub.ts';
 import { newIssuer } from '../verification/test-tokens.ts';
 import { endpointLimits } from './endpoint-limits.ts';
 import { callEndpoints, isAccepted } from './test-management.ts';
 
-let hub: TestHub;
-let companyId: string;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
 
 const patch = ({ id }: { id: string }, body: object, company = companyId) =>
   callEndpoints(hub, company, 'PATCH', `/${id}`, body);

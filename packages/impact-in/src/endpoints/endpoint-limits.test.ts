@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestHub, type TestHub } from '../test-hub.ts';
+import { describe, expect, test } from 'vitest';
+import { useTestHub } from '../test-hub.ts';
 import { openEndpointDirectory } from './endpoint-directory.ts';
 import { endpointLimits } from './endpoint-limits.ts';
 import type { Endpoint } from './endpoint.ts';
 
-let hub: TestHub;
-beforeAll(async () => {
-  hub = await createTestHub();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
 
 const create = (companyId: string, body: Record<string, unknown> = {}) =>
   hub.server.inject({

@@ -1,15 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestHub, eventOf, read, sendSigned, type TestHub } from '../test-hub.ts';
+import { describe, expect, test } from 'vitest';
+import { eventOf, read, sendSigned, useTestHub } from '../test-hub.ts';
 import { openEndpointDirectory } from './endpoint-directory.ts';
 import type { Endpoint } from './endpoint.ts';
 
-let hub: TestHub;
-let companyId: string;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
 
 const post = (body: unknown) =>
   hub.server.inject({

@@ -1,18 +1,13 @@
 import { controlledClock } from '@impact-hub/testkit';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestHub, type TestHub } from '../test-hub.ts';
+import { expect, test } from 'vitest';
+import { useTestHub } from '../test-hub.ts';
 import type { EndpointCredentials } from './new-secrets.ts';
 import { callEndpoints, isAccepted, shownCredentials } from './test-management.ts';
 
 const clock = controlledClock();
-let hub: TestHub;
-let companyId: string;
-beforeAll(async () => {
-  hub = await createTestHub({ clock });
-  companyId = await hub.addCompany();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub({ clock });
+const companyId = await hub.addCompany();
 
 /** `of`: which of the sets that were there before is retired. */
 type Command =

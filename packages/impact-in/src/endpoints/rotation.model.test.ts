@@ -1,20 +1,15 @@
 import { controlledClock } from '@impact-hub/testkit';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { inputOf, requestFor, send, type Sending } from '../inbox/test-schemes.ts';
-import { createTestHub, type TestHub } from '../test-hub.ts';
+import { useTestHub } from '../test-hub.ts';
 import type { SchemeName } from '../verification/profile.ts';
 import type { EndpointCredentials } from './new-secrets.ts';
 import { callEndpoints, isAccepted, shownCredentials } from './test-management.ts';
 
 const clock = controlledClock();
-let hub: TestHub;
-let companyId: string;
-beforeAll(async () => {
-  hub = await createTestHub({ clock });
-  companyId = await hub.addCompany();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub({ clock });
+const companyId = await hub.addCompany();
 
 type Command =
   | { do: 'rotate'; overlapSeconds?: number; force: boolean }

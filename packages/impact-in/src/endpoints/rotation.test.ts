@@ -1,18 +1,13 @@
 import { newId } from '@impact-hub/core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { inputOf, openOther } from '../inbox/test-schemes.ts';
-import { createTestHub, sendSigned, eventOf, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { eventOf, sendSigned, useTestHub, type TestEndpoint } from '../test-hub.ts';
 import { knownSenders } from '../verification/known-senders.ts';
 import type { EndpointCredentials } from './new-secrets.ts';
 import { callEndpoints, isAccepted, shownCredentials } from './test-management.ts';
 
-let hub: TestHub;
-let companyId: string;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
 
 const call = (path: string, body: object = {}, company = companyId) => callEndpoints(hub, company, 'POST', path, body);
 const rotate = (endpoint: { id: string }, body: object = {}) => call(`/${endpoint.id}/rotate-secret`, body);

@@ -1,15 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestHub, read, type TestHub } from '../test-hub.ts';
+import { describe, expect, test } from 'vitest';
+import { read, useTestHub } from '../test-hub.ts';
 import { knownSenders } from '../verification/known-senders.ts';
 import { newIssuer } from '../verification/test-tokens.ts';
 
-let hub: TestHub;
-let companyId: string;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
 
 const post = (body: object) =>
   hub.server.inject({

@@ -1,13 +1,9 @@
 import { newId } from '@impact-hub/core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { orderCandidates } from '../endpoints/order-candidates.ts';
-import { createTestHub, eventOf, sendSigned, type TestHub } from '../test-hub.ts';
+import { eventOf, sendSigned, useTestHub } from '../test-hub.ts';
 
-let hub: TestHub;
-beforeAll(async () => {
-  hub = await createTestHub();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
 
 /** Claims as they may stand in the database from before a company was limited. */
 const claimInBulk = (companyId: string, hint: string, count: number) =>

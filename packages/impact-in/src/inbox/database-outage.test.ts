@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { connectSql } from '@impact-hub/core';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createTestHub, eventOf, sendSigned, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { eventOf, sendSigned, useTestHub } from '../test-hub.ts';
 import { inboxLimits } from './group-commit.ts';
 
 const { deadlineMs } = inboxLimits;
@@ -52,25 +52,18 @@ const openLine = async (host: string, port: number) => {
 };
 
 let line: Awaited<ReturnType<typeof openLine>>;
-let hub: TestHub;
-let endpoint: TestEndpoint;
-beforeAll(async () => {
-  hub = await createTestHub({
-    makeIngestSql: async (systemUrl) => {
-      const url = new URL(systemUrl);
-      line = await openLine(url.hostname, Number(url.port));
-      url.hostname = '127.0.0.1';
-      url.port = String(line.port);
-      return connectSql(url.href, { maxConnections: 6, applicationName: 'test-ingest' });
-    },
-  });
-  endpoint = await hub.addEndpoint(await hub.addCompany(), { partner: 'benevity' });
+afterAll(() => line.close());
+const hub = await useTestHub({
+  makeIngestSql: async (systemUrl) => {
+    const url = new URL(systemUrl);
+    line = await openLine(url.hostname, Number(url.port));
+    url.hostname = '127.0.0.1';
+    url.port = String(line.port);
+    return connectSql(url.href, { maxConnections: 6, applicationName: 'test-ingest' });
+  },
 });
-afterAll(async () => {
-  line.mend();
-  await hub.close();
-  line.close();
-});
+afterAll(() => line.mend());
+const endpoint = await hub.addEndpoint(await hub.addCompany(), { partner: 'benevity' });
 beforeEach(() => line.mend());
 
 const timed = async <T>(work: Promise<T>): Promise<{ result: T; ms: number }> => {

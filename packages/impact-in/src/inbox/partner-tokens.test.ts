@@ -1,33 +1,23 @@
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestHub, eventOf, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { eventOf, useTestHub, type TestEndpoint, type TestHub } from '../test-hub.ts';
 import { forgetTokenUses } from '../verification/token-uses.ts';
 import { audience, issuer, newIssuer, tokenOf, type TokenIssuer } from '../verification/test-tokens.ts';
 import { freshToken, inputOf, openOther, requestFor, send } from './test-schemes.ts';
 
-let hub: TestHub;
-let companyId: string;
 const keySet = { keys: [] as unknown[], isUp: true, requests: 0, redirect: '' };
-let keyServer: Server;
-let jwksUrl: string;
-
-beforeAll(async () => {
-  keyServer = createServer((_request, response) => {
-    keySet.requests += 1;
-    if (keySet.redirect !== '') response.writeHead(302, { location: keySet.redirect }).end();
-    else if (keySet.isUp) response.end(JSON.stringify({ keys: keySet.keys }));
-    else response.destroy();
-  });
-  await new Promise<void>((resolve) => void keyServer.listen(0, '127.0.0.1', resolve));
-  jwksUrl = `http://127.0.0.1:${(keyServer.address() as AddressInfo).port}/jwks`;
-  hub = await createTestHub({ allowPrivateAddresses: true });
-  companyId = await hub.addCompany();
+const keyServer = createServer((_request, response) => {
+  keySet.requests += 1;
+  if (keySet.redirect !== '') response.writeHead(302, { location: keySet.redirect }).end();
+  else if (keySet.isUp) response.end(JSON.stringify({ keys: keySet.keys }));
+  else response.destroy();
 });
-afterAll(async () => {
-  await hub.close();
-  keyServer.close();
-});
+await new Promise<void>((resolve) => void keyServer.listen(0, '127.0.0.1', resolve));
+afterAll(() => void keyServer.close());
+const jwksUrl = `http://127.0.0.1:${(keyServer.address() as AddressInfo).port}/jwks`;
+const hub = await useTestHub({ allowPrivateAddresses: true });
+const companyId = await hub.addCompany();
 
 let addresses = 0;
 /** An endpoint with an address of its own, so that no other test has asked there. */

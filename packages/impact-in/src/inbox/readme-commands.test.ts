@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import type { CreateEndpointInput } from '../endpoints/schema.ts';
 import { canRunCommands } from '../simulators/installed-programs.ts';
-import { createTestHub, type TestHub } from '../test-hub.ts';
+import { useTestHub } from '../test-hub.ts';
 import { audience, issuer } from '../verification/test-tokens.ts';
 import { inputOf } from './test-schemes.ts';
 
@@ -17,23 +17,14 @@ const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 const commandWith = (text: string): string =>
   [...readme.matchAll(/```bash\n([^]*?)```/g)].map((match) => match[1] ?? '').find((one) => one.includes(text)) ?? '';
 
-let hub: TestHub;
-let companyId: string;
-let baseUrl: string;
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+await hub.server.listen({ host: '127.0.0.1', port: 0 });
+const baseUrl = `http://127.0.0.1:${(hub.server.server.address() as AddressInfo).port}`;
 const directory = mkdtempSync(join(tmpdir(), 'impact-hub-'));
 const key = generateKeyPairSync('rsa', { modulusLength: 2_048 });
-
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  await hub.server.listen({ host: '127.0.0.1', port: 0 });
-  baseUrl = `http://127.0.0.1:${(hub.server.server.address() as AddressInfo).port}`;
-  writeFileSync(join(directory, 'key.pem'), key.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-});
-afterAll(async () => {
-  await hub.close();
-  rmSync(directory, { recursive: true });
-});
+writeFileSync(join(directory, 'key.pem'), key.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+afterAll(() => rmSync(directory, { recursive: true }));
 
 const jwks = { keys: [{ ...key.publicKey.export({ format: 'jwk' }), kid: 'key-1' }] };
 

@@ -1,19 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestHub, eventOf, sendSigned, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { describe, expect, test } from 'vitest';
+import { eventOf, sendSigned, useTestHub, type TestEndpoint } from '../test-hub.ts';
 import { faultsOf, type FaultInput } from '../simulators/inject-fault.ts';
 import { simulatePartner } from '../simulators/simulate-partner.ts';
 import { fetchAccessToken } from '../simulators/fetch-access-token.ts';
 import type { PartnerName, SchemeName } from '../verification/profile.ts';
 
-let hub: TestHub;
-let companyId: string;
-let benevity: TestEndpoint;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  benevity = await hub.addEndpoint(companyId, { partner: 'benevity', hint: 'org_1' });
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const benevity = await hub.addEndpoint(companyId, { partner: 'benevity', hint: 'org_1' });
 
 const receiptOf = async (id: string) => (await hub.owner`select * from impact_in_receipt where id = ${id}`)[0];
 const url = () => `/webhooks/benevity/${benevity.id}`;

@@ -1,18 +1,13 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestHub, eventOf, read, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { describe, expect, test } from 'vitest';
+import { eventOf, read, useTestHub, type TestEndpoint } from '../test-hub.ts';
 import { schemeNames, type SchemeName } from '../verification/profile.ts';
 import { inputOf, requestFor, send, type Sending } from './test-schemes.ts';
 
-let hub: TestHub;
-let companyId: string;
 const endpoints = {} as Record<SchemeName, TestEndpoint>;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  for (const scheme of schemeNames) endpoints[scheme] = await hub.addEndpoint(companyId, inputOf[scheme]);
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+for (const scheme of schemeNames) endpoints[scheme] = await hub.addEndpoint(companyId, inputOf[scheme]);
 
 const answered = (scheme: SchemeName): number => (scheme === 'goodera-unsigned' ? 202 : 200);
 const lastReason = async ({ id }: TestEndpoint): Promise<unknown> => {

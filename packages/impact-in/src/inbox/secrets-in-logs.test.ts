@@ -1,14 +1,10 @@
 import { createLogger } from '@impact-hub/core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestHub, type TestHub } from '../test-hub.ts';
+import { expect, test } from 'vitest';
+import { useTestHub } from '../test-hub.ts';
 import { schemeNames } from '../verification/profile.ts';
 import { credentialOf, inputOf, openOther, requestFor, send } from './test-schemes.ts';
 
-let hub: TestHub;
-beforeAll(async () => {
-  hub = await createTestHub();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
 
 test.each(schemeNames)('%s: neither log nor answer holds what proves who sends', async (scheme) => {
   let written = '';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { setTimeout as pause } from 'node:timers/promises';
 import { newId, type Tx } from '@impact-hub/core';
 import { eventOf, sendSigned } from '../test-hub.ts';
@@ -7,16 +7,11 @@ import type { DeliveryStatus } from '../tables.ts';
 import { failed, type AttemptEnd } from './sending/attempt-end.ts';
 import { claimCall, type Claim } from './sending/claim-call.ts';
 import { recordEnds } from './sending/record-ends.ts';
-import { createStage, type Stage } from './test-outbound.ts';
+import { useStage } from './test-outbound.ts';
 import { settleOutbound, type SettlingEvent } from './settle-outbound.ts';
 
-let stage: Stage;
-let companyId: string;
-beforeAll(async () => {
-  stage = await createStage();
-  companyId = await stage.hub.addCompany();
-});
-afterAll(() => stage.close());
+const stage = await useStage();
+const companyId = await stage.hub.addCompany();
 
 const settle = (events: SettlingEvent[], as = companyId) =>
   stage.hub.db.company(as, (tx) => settleOutbound(tx, events, new Date()));

@@ -1,4 +1,5 @@
 import { newId } from '@impact-hub/core';
+import { afterAll } from 'vitest';
 import {
   startPartnerApis,
   type PartnerApis,
@@ -50,10 +51,12 @@ export const payload = {
   description: 'With Ada & <Grace>',
 };
 
+type StageOptions = { apis?: PartnerApisOptions; hub?: Partial<ImpactInOptions> };
+
 /** A hub and stand-ins of the partners' APIs, for this package's tests. */
 export type Stage = Awaited<ReturnType<typeof createStage>>;
 
-export const createStage = async (options: { apis?: PartnerApisOptions; hub?: Partial<ImpactInOptions> } = {}) => {
+const createStage = async (options: StageOptions = {}) => {
   const partner: PartnerApis = await startPartnerApis(options.apis);
   const hub: TestHub = await createTestHub({
     allowPrivateAddresses: true,
@@ -144,4 +147,11 @@ export const createStage = async (options: { apis?: PartnerApisOptions; hub?: Pa
       await partner.close();
     },
   };
+};
+
+/** The stage of a test file, to be awaited at its top; closed after its last test. */
+export const useStage = async (options: StageOptions = {}): Promise<Stage> => {
+  const stage = await createStage(options);
+  afterAll(() => stage.close());
+  return stage;
 };

@@ -1,19 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestHub, type TestHub } from '../test-hub.ts';
+import { expect, test } from 'vitest';
+import { useTestHub } from '../test-hub.ts';
 
 const fileOf = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
 const rulesFile = fileOf('deploy/prometheus/impact-in.rules.yml');
 const rules = readFileSync(rulesFile, 'utf8');
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
 
-let hub: TestHub;
-beforeAll(async () => {
-  hub = await createTestHub();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
 
 test('alerts use only figures that the hub has', async () => {
   const exported = await hub.metrics.metrics();

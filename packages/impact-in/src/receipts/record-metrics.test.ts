@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestHub, eventOf, read, sendSigned, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { expect, test } from 'vitest';
+import { eventOf, read, sendSigned, useTestHub } from '../test-hub.ts';
 
-let hub: TestHub;
-let companyId: string;
-let endpoint: TestEndpoint;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
 
 const figure = async (name: string): Promise<number> => {
   const line = (await hub.metrics.metrics()).split('\n').find((text) => text.startsWith(`${name} `));

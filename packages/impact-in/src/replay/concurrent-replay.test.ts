@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { processReceipts } from '../deliveries/process-receipt.ts';
-import { createTestHub, eventOf, sendSigned, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { eventOf, sendSigned, useTestHub } from '../test-hub.ts';
 import { start, statusOf, tick } from './test-replays.ts';
 
-let hub: TestHub;
-let companyId: string;
-let endpoint: TestEndpoint;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  endpoint = await hub.addEndpoint(companyId, { partner: 'goodera' });
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const endpoint = await hub.addEndpoint(companyId, { partner: 'goodera' });
 
 const types = ['data.received', 'data.processed', 'data.failed'];
 const receive = async (from: number, count: number): Promise<string[]> => {

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createStage, type Stage } from '../outbound/test-outbound.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { useStage } from '../outbound/test-outbound.ts';
 import { deliver, start, statusOf, tick } from './test-replays.ts';
 
-let stage: Stage;
 let companyId: string;
 let connectionId: string;
-beforeAll(async () => {
-  stage = await createStage({ hub: { outbound: { retryDelaysSeconds: [1] } } });
-});
-afterAll(() => stage.close());
+const stage = await useStage({ hub: { outbound: { retryDelaysSeconds: [1] } } });
 beforeEach(async () => {
   stage.hub.breakers.reset();
   stage.partner.forgetFaults();

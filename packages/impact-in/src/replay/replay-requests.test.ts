@@ -1,15 +1,10 @@
 import { newId } from '@impact-hub/core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestHub, read, type TestHub } from '../test-hub.ts';
+import { expect, test } from 'vitest';
+import { read, useTestHub } from '../test-hub.ts';
 import { deliver, post, start, type Problem } from './test-replays.ts';
 
-let hub: TestHub;
-let companyId: string;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
 
 test.each([
   ['/deliveries/bulk-replay', {}, '/body/from'],

@@ -1,16 +1,12 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestHub, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { expect, test } from 'vitest';
+import { useTestHub, type TestEndpoint } from '../test-hub.ts';
 import { crashingDatabase } from './crashing-database.ts';
 import { afterJobs, changed, nextToStart, stepped, type Model } from './replay-model.ts';
 import { deliver, deliverDead, post, start } from './test-replays.ts';
 import { workReplays } from './work-replays.ts';
 
-let hub: TestHub;
-beforeAll(async () => {
-  hub = await createTestHub();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
 
 type Command =
   | { do: 'deliver' }

@@ -1,17 +1,11 @@
 import { newId } from '@impact-hub/core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestHub, read, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { describe, expect, test } from 'vitest';
+import { read, useTestHub } from '../test-hub.ts';
 import { deliver, deliverDead, post, start, statusOf, tick } from './test-replays.ts';
 
-let hub: TestHub;
-let companyId: string;
-let goodera: TestEndpoint;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  goodera = await hub.addEndpoint(companyId, { partner: 'goodera' });
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const goodera = await hub.addEndpoint(companyId, { partner: 'goodera' });
 
 type Row = Record<string, unknown> & { attemptLog: Record<string, unknown>[] };
 const delivery = async (id: string): Promise<Row> => (await read(hub, companyId, `/deliveries/${id}`)).json<Row>();

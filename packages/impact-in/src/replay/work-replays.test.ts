@@ -1,21 +1,17 @@
 import { newId } from '@impact-hub/core';
 import { controlledClock } from '@impact-hub/testkit';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestHub, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { useTestHub, type TestEndpoint } from '../test-hub.ts';
 import { crashingDatabase } from './crashing-database.ts';
 import { forgetItems } from './forget-items.ts';
 import { replayLimits } from './replay.ts';
 import { deliver, deliverDead, post, start, statusOf, type Problem } from './test-replays.ts';
 import { chooseToStart, workReplays } from './work-replays.ts';
 
-let hub: TestHub;
 let companyId: string;
 let endpoint: TestEndpoint;
 const clock = controlledClock();
-beforeAll(async () => {
-  hub = await createTestHub({ clock });
-});
-afterAll(() => hub.close());
+const hub = await useTestHub({ clock });
 beforeEach(async () => {
   clock.setMs(Date.now());
   companyId = await hub.addCompany();

@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { credentialOf, inputOf } from '../inbox/test-schemes.ts';
-import { createTestHub, type TestEndpoint, type TestHub } from '../test-hub.ts';
+import { useTestHub, type TestEndpoint } from '../test-hub.ts';
 import { schemeNames, type SchemeName } from '../verification/profile.ts';
 import { faultsOf, type FaultName } from './inject-fault.ts';
 import { simulatePartner } from './simulate-partner.ts';
 
-let hub: TestHub;
 const endpoints = new Map<SchemeName, TestEndpoint>();
-beforeAll(async () => {
-  hub = await createTestHub();
-  const companyId = await hub.addCompany();
-  for (const scheme of schemeNames) endpoints.set(scheme, await hub.addEndpoint(companyId, inputOf[scheme]));
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+for (const scheme of schemeNames) endpoints.set(scheme, await hub.addEndpoint(companyId, inputOf[scheme]));
 
 const fetchHub: typeof fetch = async (address, init) => {
   const { pathname, search } = new URL(String(address));

@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { inputOf, jwtTrust } from '../../inbox/test-schemes.ts';
-import { createTestHub, read, type TestEndpoint, type TestHub } from '../../test-hub.ts';
+import { read, useTestHub, type TestEndpoint } from '../../test-hub.ts';
 import { schemeNames } from '../../verification/profile.ts';
 import { callEndpoints } from '../test-management.ts';
 
-let hub: TestHub;
-let companyId: string;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
 
 const ping = (endpoint: { id: string }, body: object = {}, company = companyId) =>
   callEndpoints(hub, company, 'POST', `/${endpoint.id}/ping`, body);

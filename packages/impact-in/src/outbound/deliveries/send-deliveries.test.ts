@@ -1,14 +1,9 @@
 import { newId } from '@impact-hub/core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createStage, payload, type Stage } from '../test-outbound.ts';
+import { describe, expect, test } from 'vitest';
+import { payload, useStage } from '../test-outbound.ts';
 
-let stage: Stage;
-let companyId: string;
-beforeAll(async () => {
-  stage = await createStage();
-  companyId = await stage.hub.addCompany();
-});
-afterAll(() => stage.close());
+const stage = await useStage();
+const companyId = await stage.hub.addCompany();
 
 const post = (body: object, path = '/deliveries', as = companyId) => stage.ask(as, 'POST', path, body);
 type Problem = { code: string; errors?: { pointer: string }[] };

@@ -1,18 +1,14 @@
 import type { Database } from '@impact-hub/core';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { apiFaultNames } from '../../simulators/partner-apis/api-faults.ts';
 import { partnerApiNames } from '../partner-apis.ts';
-import { createStage, type DeliveryDetail, type Stage } from '../test-outbound.ts';
+import { useStage, type DeliveryDetail } from '../test-outbound.ts';
 import { findDue } from './find-due.ts';
 import { sendCall } from './send-call.ts';
 
-let stage: Stage;
-beforeAll(async () => {
-  // Short, because a partner that never answers is one of the faults; what is cut off too early is only one more.
-  stage = await createStage({ hub: { outbound: { random: () => 0.5, http: { timeoutMs: 150 } } } });
-});
-afterAll(() => stage.close());
+// Short, because a partner that never answers is one of the faults; what is cut off too early is only one more.
+const stage = await useStage({ hub: { outbound: { random: () => 0.5, http: { timeoutMs: 150 } } } });
 
 class Killed extends Error {}
 

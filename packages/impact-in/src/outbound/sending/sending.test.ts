@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { partnerApiNames } from '../partner-apis.ts';
-import { createStage, payload, type Stage } from '../test-outbound.ts';
+import { payload, useStage } from '../test-outbound.ts';
 
-let stage: Stage;
-let companyId: string;
-beforeAll(async () => {
-  stage = await createStage();
-  companyId = await stage.hub.addCompany();
-});
-afterAll(() => stage.close());
+const stage = await useStage();
+const companyId = await stage.hub.addCompany();
 
 const effectsOf = (id: string) => stage.partner.records().filter(({ idempotencyKey }) => idempotencyKey === id);
 

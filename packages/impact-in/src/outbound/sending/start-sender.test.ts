@@ -1,20 +1,15 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { createStage, payload, type Stage } from '../test-outbound.ts';
+import { afterEach, expect, test } from 'vitest';
+import { payload, useStage } from '../test-outbound.ts';
 import { startSender } from './start-sender.ts';
 
-let stage: Stage;
-let companyId: string;
 const stops: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  stage = await createStage();
-  companyId = await stage.hub.addCompany();
-});
+const stage = await useStage();
+const companyId = await stage.hub.addCompany();
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
-afterAll(() => stage.close());
 
 const sender = async (sweepIntervalMs = 1_000) => {
   const started = await startSender(stage.deps, { sweepIntervalMs });

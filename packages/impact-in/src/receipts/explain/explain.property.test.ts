@@ -1,22 +1,16 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestHub, eventOf, read, type TestEndpoint, type TestHub } from '../../test-hub.ts';
+import { expect, test } from 'vitest';
+import { eventOf, read, useTestHub, type TestEndpoint } from '../../test-hub.ts';
 import { families, profiles } from '../../verification/profile.ts';
 import { verificationFailures } from '../../verification/verification-failure.ts';
 import { keepRejected, signedRequest, type SentRequest } from '../test-kept.ts';
 import { stepsOf } from './steps.ts';
 import { addSignedEndpoints, failedOf, type Explanation } from './test-explain.ts';
 
-let hub: TestHub;
-let companyId: string;
-let endpoints: Record<string, TestEndpoint>;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  endpoints = await addSignedEndpoints(hub, companyId);
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const endpoints = await addSignedEndpoints(hub, companyId);
 
 const setHeader = ({ headers, body }: SentRequest, name: string, change: (value: string) => string): SentRequest => ({
   body,

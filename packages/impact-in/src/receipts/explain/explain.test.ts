@@ -1,19 +1,13 @@
 import { createHmac } from 'node:crypto';
 import { newId } from '@impact-hub/core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestHub, eventOf, read, sendSigned, type TestEndpoint, type TestHub } from '../../test-hub.ts';
+import { describe, expect, test } from 'vitest';
+import { eventOf, read, sendSigned, useTestHub, type TestEndpoint } from '../../test-hub.ts';
 import { keepRejected, signedRequest, type SentRequest } from '../test-kept.ts';
 import { addSignedEndpoints, explain, explainRejected, failedOf, findingsOf } from './test-explain.ts';
 
-let hub: TestHub;
-let companyId: string;
-let endpoints: Record<string, TestEndpoint>;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  endpoints = await addSignedEndpoints(hub, companyId);
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const endpoints = await addSignedEndpoints(hub, companyId);
 
 const at = (scheme: string): TestEndpoint => endpoints[scheme] as TestEndpoint;
 const bodyOf = (seed: string, partner: TestEndpoint['partner'] = 'benevity') => eventOf(partner, seed).body;

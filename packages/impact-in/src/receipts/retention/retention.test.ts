@@ -1,19 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { newId } from '@impact-hub/core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestHub, eventOf, sendSigned, type TestEndpoint, type TestHub } from '../../test-hub.ts';
+import { expect, test } from 'vitest';
+import { eventOf, sendSigned, useTestHub } from '../../test-hub.ts';
 import { applyRetention } from './apply-retention.ts';
 import { dropReceiptDays, type Pace } from './forget-expired.ts';
 
-let hub: TestHub;
-let companyId: string;
-let endpoint: TestEndpoint;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
 
 const dayMs = 86_400_000;
 const daysAgo = (days: number): Date => new Date(Date.now() - days * dayMs);

@@ -1,22 +1,16 @@
 import { newId } from '@impact-hub/core';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { post } from '../../replay/test-replays.ts';
-import { createTestHub, eventOf, read, sendSigned, type TestEndpoint, type TestHub } from '../../test-hub.ts';
+import { eventOf, read, sendSigned, useTestHub } from '../../test-hub.ts';
 import { keepQuarantined, keepRejected, signedRequest } from '../test-kept.ts';
 
 type Result = { receiptId: string; result: string; reason: string | null; originalId: string | null };
 type Page = { dryRun: boolean; counts: Record<string, number>; data: Result[]; nextCursor: string | null };
 
-let hub: TestHub;
-let companyId: string;
-let endpoint: TestEndpoint;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
 
 const eventNamed = (seed: string) => eventOf('benevity', seed);
 /** Signed rightly, and refused at a time when the secret was not known here. */

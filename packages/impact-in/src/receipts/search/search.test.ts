@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestHub, eventOf, read, sendSigned, type TestEndpoint, type TestHub } from '../../test-hub.ts';
+import { expect, test } from 'vitest';
+import { eventOf, read, sendSigned, useTestHub, type TestEndpoint } from '../../test-hub.ts';
 import { applyRetention } from '../retention/apply-retention.ts';
 import { readTerms } from './read-terms.ts';
 
-let hub: TestHub;
-let companyId: string;
-let endpoint: TestEndpoint;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
 
 const setFields = (id: string, body: object, company = companyId) =>
   hub.server.inject({
