@@ -6,6 +6,7 @@ import { openEndpointDirectory } from './endpoints/endpoint-directory.ts';
 import { createEndpointLoader } from './endpoints/load-endpoints.ts';
 import { createHeardEndpoints } from './endpoints/note-heard-endpoints.ts';
 import { createMatchedSecrets } from './endpoints/note-matched-secrets.ts';
+import { createPingBudgets } from './endpoints/ping/ping-budgets.ts';
 import { registerSilenceMetrics } from './endpoints/silence/silence-metrics.ts';
 import type { GroupCommitLimits } from './inbox/group-commit.ts';
 import { openInbox } from './inbox/open-inbox.ts';
@@ -104,6 +105,7 @@ export const createImpactIn = async (options: ImpactInOptions): Promise<ImpactIn
       matchedSecrets,
       heardEndpoints,
       inbox,
+      pings: createPingBudgets(),
       jwks: keySets.jwks,
       tokenUses: createTokenUses(db.systemSql),
       allowPrivateAddresses,

@@ -5,6 +5,7 @@ import type { HeardEndpoints } from './endpoints/note-heard-endpoints.ts';
 import type { MatchedSecrets } from './endpoints/note-matched-secrets.ts';
 import type { ConfirmEvent } from './confirmation/confirm-event.ts';
 import type { Outbound } from './outbound/outbound-deps.ts';
+import type { RefillingBudgets } from './inbox/refilling-budgets.ts';
 import type { Inbox } from './inbox/open-inbox.ts';
 import type { Records } from './receipts/records.ts';
 import type { ReplayMetrics } from './replay/replay-metrics.ts';
@@ -23,6 +24,8 @@ export type ImpactInDeps = {
   matchedSecrets: MatchedSecrets;
   heardEndpoints: HeardEndpoints;
   inbox: Inbox;
+  /** How often companies may try their endpoints. */
+  pings: RefillingBudgets;
   jwks: JwksCache;
   tokenUses: TokenUses;
   /** Whether companies may name addresses inside the operator's network, over plain HTTP as well. */

@@ -116,7 +116,7 @@ const ping = defineRoute({
   summary: 'Try a receiver with an event that the hub signs as the partner would',
   description:
     'The event is verified and stored as those of the partner are, as a receipt with the outcome `test`. There is no ' +
-    'delivery of it, and it does not count as traffic of the partner.',
+    'delivery of it, and it does not count as traffic of the partner. 60 at once, then one every two seconds.',
   access: canManage,
   input: { params: endpointParams, body: pingBody },
   output: { 200: pingView },

@@ -27,3 +27,9 @@ export const onlySecret = defineProblem({
   remedy:
     'Rotate it with `overlapSeconds: 0`, which ends this secret and makes another one; or pause or delete the endpoint.',
 });
+export const pingLimited = defineProblem({
+  code: 'impact_in.ping_limited',
+  status: 429,
+  title: 'The company has tried its endpoints many times',
+  remedy: 'Try again after the seconds given in `Retry-After`; the receipts of earlier pings have the outcome `test`.',
+});

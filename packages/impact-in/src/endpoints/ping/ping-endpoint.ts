@@ -4,7 +4,7 @@ import type { ImpactInDeps } from '../../deps.ts';
 import { InboxUnavailable } from '../../inbox/inbox-errors.ts';
 import { endpointNotFound, inboxUnavailable } from '../../problems.ts';
 import { validSets } from '../plan-rotation.ts';
-import { secretNotFound } from '../problems.ts';
+import { pingLimited, secretNotFound } from '../problems.ts';
 import { findEndpoint, type EndpointWithSecrets } from '../repository.ts';
 import { describeTrust, networkCheck } from './describe-checks.ts';
 import { receivePing } from './receive-ping.ts';
@@ -61,12 +61,14 @@ const sendSigned = async (
 /**
  * Tries an endpoint: signs an event with its own secret, as its partner would, and has it taken like the partner's.
  *
- * @throws ProblemError `impact_in.endpoint_not_found`, `impact_in.secret_not_found`; 503 when the inbox is not available
+ * @throws ProblemError `impact_in.endpoint_not_found`, `impact_in.secret_not_found`, `impact_in.ping_limited`; 503 when the inbox is not available
  */
 export const pingEndpoint = async (deps: ImpactInDeps, by: By, ping: Ping): Promise<PingView> => {
   const { companyId } = by.principal;
   const found = await deps.db.company(companyId, (tx) => findEndpoint(tx, ping.id));
   if (found === undefined) throw endpointNotFound();
+  if (deps.pings.left(companyId) < 1) throw pingLimited({ headers: { 'retry-after': '2' } });
+  deps.pings.spend(companyId, 1);
   // What is committed now counts, not what this process has heard of it.
   await deps.endpoints.reload(ping.id);
   const held = deps.endpoints.find(ping.id);

@@ -133,6 +133,18 @@ describe('a ping', () => {
     expect((await ping(none)).body.checks[1]).toMatchObject({ check: 'keys', passed: false });
   });
 
+  test('is refused when a company has pinged very often, and then only to it', async () => {
+    const company = await hub.addCompany();
+    const [endpoint, theirs] = [
+      await hub.addEndpoint(company, { partner: 'benevity' }),
+      await hub.addEndpoint(companyId, { partner: 'benevity' }),
+    ];
+    hub.impactIn.deps.pings.spend(company, 59);
+    expect((await ping(endpoint, {}, company)).status).toBe(200);
+    expect(await ping(endpoint, {}, company)).toMatchObject({ status: 429, body: { code: 'impact_in.ping_limited' } });
+    expect((await ping(theirs)).status).toBe(200);
+  });
+
   test('is nobody else’s business, and bad input is named', async () => {
     const endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
     expect((await ping(endpoint, {}, await hub.addCompany())).status).toBe(404);
