@@ -11,6 +11,8 @@ export type Database = {
    * cannot bypass the policies.
    */
   company<T>(companyId: string, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** For reading only, all of it as of one moment: what several tables tell of one thing. Joins no other transaction. */
+  snapshot<T>(companyId: string, work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Transaction as the system role: only for work that has no company yet (relay, key lookup, sign-in, ingest). */
   system<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /**
@@ -77,6 +79,8 @@ export const connectDatabase = (options: DatabaseOptions): Database => {
   return {
     company: (companyId, work) =>
       ambient.join(companyId, work) ?? inCompanyTransaction(runtime, companyId, work, committed),
+    snapshot: (companyId, work) =>
+      inCompanyTransaction(runtime, companyId, work, committed, 'isolation level repeatable read read only'),
     system: (work) => ambient.join(null, work) ?? inSystemTransaction(system, work, committed),
     joining: ambient.within,
     onCommitted: (listener) => void listeners.push(listener),

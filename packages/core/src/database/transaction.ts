@@ -63,9 +63,11 @@ export const inCompanyTransaction = <T>(
   companyId: string,
   work: (tx: Tx) => Promise<T>,
   committed: Committed,
+  /** Of `begin` (PostgreSQL manual, BEGIN). */
+  mode = '',
 ): Promise<T> =>
   announcing(
-    (run) => runtime.begin(run),
+    (run) => runtime.begin(mode, run),
     async (sql, announce) => {
       const companySet = sql`select set_config('hub.company_id', ${companyId}, true)`.execute();
       // Without this the rejection would count as unhandled when `work` fails first; it is reported below all the same.

@@ -60,7 +60,7 @@ const getDelivery = defineRoute({
   output: { 200: deliveryDetail },
   handler: async ({ input, principal, deps }) => {
     const { id } = input.params;
-    const { found, sent } = await deps.db.company(principal.companyId, async (tx) => ({
+    const { found, sent } = await deps.db.snapshot(principal.companyId, async (tx) => ({
       found: await findDelivery(tx, id),
       sent: await findSending(tx, id),
     }));

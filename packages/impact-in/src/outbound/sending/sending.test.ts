@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { findDelivery } from '../../deliveries/delivery-repository.ts';
+import { findSending } from '../deliveries/attempt-log.ts';
 import { partnerApiNames } from '../partner-apis.ts';
 import { payload, useStage } from '../test-outbound.ts';
 
@@ -98,6 +100,17 @@ describe('an attempt', () => {
       { number: 2, result: 'success' },
     ]);
     expect(effectsOf(id)).toHaveLength(1);
+  });
+
+  test('that begins and ends while its delivery is read is not seen in half', async () => {
+    const connectionId = await stage.connect(companyId, 'benevity');
+    const id = await stage.send(companyId, connectionId);
+    await stage.hub.db.snapshot(companyId, async (tx) => {
+      expect(await findDelivery(tx, id)).toMatchObject({ attempts: 0, status: 'pending' });
+      await stage.sendAll();
+      expect(await findSending(tx, id)).toMatchObject({ sending: { partnerTransactionId: null }, attempts: [] });
+    });
+    expect(await stage.detail(companyId, id)).toMatchObject({ attempts: 1, attemptLog: [{ result: 'success' }] });
   });
 
   test('is not made by two processes at once', async () => {
