@@ -1,5 +1,5 @@
 import { actorOf } from '@impact-hub/audit';
-import { decodeCursor, routeDefiner, toPage } from '@impact-hub/core';
+import { coreProblems, decodeCursor, routeDefiner, toPage } from '@impact-hub/core';
 import { selectReceipts } from '../deliveries/receipt-repository.ts';
 import { receiptParams } from '../deliveries/schema.ts';
 import type { ImpactInDeps } from '../deps.ts';
@@ -7,6 +7,7 @@ import { explainReceipt } from './explain/explain-receipt.ts';
 import { explanationView } from './explain/schema.ts';
 import { receiptNotFound } from '../problems.ts';
 import { explainLimited } from './problems.ts';
+import { countWithin } from './reverify/kept-bytes.ts';
 import { findReceipts, previewReceipts, reverifyReceipts } from './reverify/reverify-receipts.ts';
 import { reverificationPage, reverificationView, reverifyBody, type ReverifyInput } from './reverify/schema.ts';
 import { searchRoutes } from './search/routes.ts';
@@ -56,14 +57,26 @@ const reverifyOne = defineRoute({
 });
 
 const dayMs = 86_400_000;
+/** Of one call: some seconds of work, in turns with other companies'. */
+const maxBytesAtOnce = 32 * 1_048_576;
+
+const findNamed = async (deps: ImpactInDeps, companyId: string, ids: readonly string[]) => {
+  const data = await findReceipts(deps, companyId, ids);
+  if (countWithin(data, maxBytesAtOnce) === data.length) return { data, nextCursor: null };
+  const detail = 'Their bodies are more than 32 MiB together; name fewer at once.';
+  throw coreProblems.requestInvalid({ errors: [{ pointer: '/body/ids', detail }] });
+};
 
 const selectPage = async (deps: ImpactInDeps, companyId: string, body: ReverifyInput) => {
   const { ids, limit, cursor: cursorText, dryRun: _dryRun, ...asked } = body;
-  if (ids !== undefined) return { data: await findReceipts(deps, companyId, ids), nextCursor: null };
+  if (ids !== undefined) return findNamed(deps, companyId, ids);
   const cursor = cursorText === undefined ? undefined : decodeCursor(cursorText, '/body/cursor');
   const from = asked.from ?? new Date((asked.to?.getTime() ?? deps.clock.nowMs()) - dayMs);
   const rows = await deps.db.company(companyId, (tx) => selectReceipts(tx, { ...asked, from }, { cursor, limit }));
-  return toPage(rows, limit, ({ receivedAt, id }) => ({ atMs: receivedAt.getTime(), id }));
+  return toPage(rows, Math.min(limit, countWithin(rows, maxBytesAtOnce)), ({ receivedAt, id }) => ({
+    atMs: receivedAt.getTime(),
+    id,
+  }));
 };
 
 const countResults = (data: readonly Reverification[]) => {
@@ -80,7 +93,7 @@ const reverifyMany = defineRoute({
   operationId: 'reverifyReceipts',
   summary: 'Verify named receipts, or those of a time window, again',
   description:
-    'At most 500 in one call, newest first; `nextCursor` leads to the next ones. Repeating a call is harmless.',
+    'At most 500 in one call, and 32 MiB of bodies, newest first; `nextCursor` leads to the next ones. Repeating a call is harmless.',
   access: canReplay,
   input: { body: reverifyBody },
   output: { 200: reverificationPage },

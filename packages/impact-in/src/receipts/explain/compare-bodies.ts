@@ -19,7 +19,7 @@ const compare = (first: unknown, second: unknown): string[] | null => {
   const places: string[] = [];
   let left = maxCompared;
   const visit = (a: unknown, b: unknown, pointer: string, depth: number): void => {
-    if (Object.is(a, b) || places.length === maxPlaces) return;
+    if (left < 0 || places.length === maxPlaces || Object.is(a, b)) return;
     if (!isTree(a) || !isTree(b) || Array.isArray(a) !== Array.isArray(b) || depth === maxDepth) {
       places.push((pointer === '' ? '/' : pointer).slice(0, maxPlaceCharacters));
       return;

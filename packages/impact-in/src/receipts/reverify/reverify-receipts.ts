@@ -1,26 +1,35 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { recordAudit } from '@impact-hub/audit';
 import type { Clock, Database } from '@impact-hub/core';
 import { findReceipt, findSealedReceipts, type ReceiptSummary } from '../../deliveries/receipt-repository.ts';
+import type { Records } from '../records.ts';
 import { judgeReceipt, type Judgement } from './judge-receipt.ts';
 import type { Reverification } from './find-reverification.ts';
+import { portionsOf } from './kept-bytes.ts';
 import { takeReceipt, type Reverifier } from './take-receipt.ts';
 
-type Deps = { db: Database; clock: Clock } & Parameters<typeof judgeReceipt>[0];
+type Deps = { db: Database; clock: Clock; records: Pick<Records, 'inTurn'> } & Parameters<typeof judgeReceipt>[0];
 
 type Judged = { receipt: ReceiptSummary; judged: Judgement };
 
-/** Receipts whose bytes are in memory at the same time; each has at most 1 MiB. */
-const openAtOnce = 10;
+const judgePortion = async (deps: Deps, companyId: string, receipts: readonly ReceiptSummary[]): Promise<Judged[]> => {
+  const ids = receipts.map(({ id }) => id);
+  const sealed = await deps.db.company(companyId, (tx) => findSealedReceipts(tx, ids));
+  const byId = new Map(sealed.map((one) => [one.id, one]));
+  const judgements: Judged[] = [];
+  for (const receipt of receipts) {
+    // Decrypting, verifying and reading a large body takes milliseconds each, without a pause of its own.
+    await nextTurn();
+    judgements.push({ receipt, judged: await judgeReceipt(deps, { receipt, sealed: byId.get(receipt.id) }) });
+  }
+  return judgements;
+};
 
 const judgeAll = async (deps: Deps, companyId: string, receipts: readonly ReceiptSummary[]): Promise<Judged[]> => {
   const judgements: Judged[] = [];
-  for (let start = 0; start < receipts.length; start += openAtOnce) {
-    const some = receipts.slice(start, start + openAtOnce);
-    const ids = some.map(({ id }) => id);
-    const sealed = await deps.db.company(companyId, (tx) => findSealedReceipts(tx, ids));
-    const byId = new Map(sealed.map((one) => [one.id, one]));
-    for (const receipt of some)
-      judgements.push({ receipt, judged: await judgeReceipt(deps, { receipt, sealed: byId.get(receipt.id) }) });
+  for (const some of portionsOf(receipts)) {
+    const work = () => judgePortion(deps, companyId, some.receipts);
+    judgements.push(...(await deps.records.inTurn([companyId, 'reverify'], some.bytes, work)));
   }
   return judgements;
 };
