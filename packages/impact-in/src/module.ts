@@ -37,7 +37,7 @@ export const impactInModule = defineModule<ImpactInDeps>({
     {
       name: 'impact-in.forget-token-uses',
       everySeconds: 3_600,
-      run: ({ db }) => forgetTokenUses(db.systemSql),
+      run: ({ db }, signal) => forgetTokenUses(db.systemSql, signal),
     },
     {
       name: 'impact-in.watch-silence',

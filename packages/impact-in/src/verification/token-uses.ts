@@ -74,7 +74,18 @@ export const createTokenUses = (sql: Sql): TokenUses => {
   };
 };
 
-/** Forgets tokens that nobody can use any more; one that is asked for again would be refused as expired. */
-export const forgetTokenUses = async (sql: Sql): Promise<void> => {
-  await sql`delete from impact_in_token_use where expires_at < now()`;
+const forgottenAtOnce = 10_000;
+
+/**
+ * Forgets tokens that nobody can use any more, in steps that end soon however many there are; one that is asked for
+ * again would be refused as expired.
+ */
+export const forgetTokenUses = async (sql: Sql, signal?: AbortSignal, atOnce = forgottenAtOnce): Promise<void> => {
+  let isMore = true;
+  while (isMore && signal?.aborted !== true) {
+    const { count } = await sql`
+      delete from impact_in_token_use where ctid = any(array(
+        select ctid from impact_in_token_use where expires_at < now() order by expires_at limit ${atOnce}))`;
+    isMore = count === atOnce;
+  }
 };
