@@ -178,9 +178,38 @@ describe('breakers', () => {
     for (const permit of earlier) permit.failure();
     expect(breakers.get('a').view()).toMatchObject({ state: 'closed', transitions: { open: 0 } });
   });
+
+  it('that are forgotten are gone from list and metrics, and begin anew', async () => {
+    const { breakers, metrics } = setUp();
+    await breakIt(breakers, 'a');
+    await breakIt(breakers, 'b');
+    expect(await metrics.metrics()).toContain('circuit_breaker_state{name="a"} 2');
+    breakers.forget('a');
+    expect(breakers.list().map(({ name }) => name)).toEqual(['b']);
+    const text = await metrics.metrics();
+    expect(text).not.toContain('name="a"');
+    expect(text).toContain('circuit_breaker_state{name="b"} 2');
+    expect(stateOf(breakers, 'a')).toBe('closed');
+  });
 });
 
 describe('breakers that share a Redis', () => {
+  it('are forgotten by all processes, and not remembered by calls under way', async () => {
+    const [one, two] = [await setUpShared(), await setUpShared()];
+    const underWay = Array.from({ length: 5 }, () => two.breakers.get('gone').permit());
+    await breakIt(one.breakers, 'gone');
+    await expect.poll(() => stateOf(two.breakers, 'gone')).toBe('open');
+    const late = two.breakers.get('later').permit();
+    one.breakers.forget('gone');
+    one.breakers.forget('later');
+    await expect.poll(() => two.breakers.list()).toEqual([]);
+    await expect.poll(() => redis.redis.exists('hub:{breaker:gone}:open')).toBe(0);
+    for (const permit of [...underWay, late, late, late, late, late]) permit.failure();
+    await breakIt(two.breakers, 'last');
+    await expect.poll(() => one.breakers.list().map(({ name }) => name)).toEqual(['last']);
+    expect(await redis.redis.exists('hub:{breaker:later}:open')).toBe(0);
+  });
+
   it('open, probe and close together', async () => {
     const [one, two] = [await setUpShared(), await setUpShared()];
     await breakIt(one.breakers, 'shared');

@@ -17,6 +17,11 @@ export type Breakers = {
    * @returns false when this process knows no such breaker; the others are told nevertheless
    */
   reset(name?: string): boolean;
+  /**
+   * Drops a circuit whose dependency is no more, or is another one now, in every process that can be told. What is
+   * under way through it concerns nobody; mentioned again, it begins anew.
+   */
+  forget(name: string): void;
   stop(): void;
 };
 
@@ -39,15 +44,17 @@ export const createBreakers = ({ redis, clock, metrics, log }: BreakersDeps): Br
       if (options !== undefined) existing.configure(breakerOptions(options));
       return existing;
     }
-    const tell: SharedCircuits['tell'] = (...news) => shared?.tell(...news);
-    const breaker = createBreaker({ name, options: breakerOptions(options), clock, log, tell });
+    const tell: SharedCircuits['tell'] = (...news) => {
+      if (known.get(name) === breaker) shared?.tell(...news);
+    };
+    const breaker: Breaker = createBreaker({ name, options: breakerOptions(options), clock, log, tell });
     known.set(name, breaker);
     if (shared !== undefined) void readShared(breaker);
     return breaker;
   };
 
   /** Somebody who may not know all of ours has reset all. */
-  const forgetAll = (): void => {
+  const closeAll = (): void => {
     for (const breaker of known.values()) {
       breaker.adopt({ state: 'closed' });
       shared?.forget(breaker.name);
@@ -57,7 +64,8 @@ export const createBreakers = ({ redis, clock, metrics, log }: BreakersDeps): Br
     shared = shareCircuits(
       redis,
       (name, news) => {
-        if (name === null) forgetAll();
+        if (name === null) closeAll();
+        else if (news.state === 'forgotten') known.delete(name);
         else if (news.state === 'open' || known.has(name)) get(name).adopt(news);
       },
       () => known.forEach((breaker) => void readShared(breaker)),
@@ -72,6 +80,10 @@ export const createBreakers = ({ redis, clock, metrics, log }: BreakersDeps): Br
       for (const breaker of ours) breaker.reset();
       if (name === undefined || ours.length === 0) shared?.tell(name ?? null, { state: 'closed' });
       return name === undefined || ours.length > 0;
+    },
+    forget: (name) => {
+      known.delete(name);
+      shared?.tell(name, { state: 'forgotten' });
     },
     stop: () => shared?.stop(),
   };

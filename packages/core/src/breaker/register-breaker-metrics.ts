@@ -12,6 +12,7 @@ export const registerBreakerMetrics = (registry: MetricsRegistry, known: Readonl
     labelNames: ['name'],
     registers: [registry],
     collect() {
+      this.reset();
       for (const breaker of known.values()) this.set({ name: breaker.name }, stateNumbers[breaker.view().state]);
     },
   });

@@ -14,16 +14,20 @@ const messageSchema = z.object({
   name: z.string().min(1).max(200).nullable(),
   news: z.discriminatedUnion('state', [
     z.object({ state: z.literal('closed') }),
+    z.object({ state: z.literal('forgotten') }),
     z.object({ state: z.literal('open'), remainingMs: durationMs }),
     z.object({ state: z.literal('half_open'), successes: z.int().min(0), probeMs: durationMs }),
   ]),
 });
 
-type Hear = (name: string | null, news: CircuitNews) => void;
+/** Of a circuit, or that there is none any more. */
+type News = CircuitNews | { state: 'forgotten' };
+
+type Hear = (name: string | null, news: News) => void;
 
 export type SharedCircuits = {
   /** Tells all processes; returns at once and never fails. */
-  tell(name: string | null, news: CircuitNews): void;
+  tell(name: string | null, news: News): void;
   /** How long the circuit is still open according to the other processes, in ms; 0 when it is not, or nobody knows. */
   remainingMs(name: string): Promise<number>;
   /** Drops the stored state without telling anybody. */
@@ -61,7 +65,7 @@ export const shareCircuits = (redis: Redis, hear: Hear, onReady: () => void): Sh
     tell(name, news) {
       if (name !== null && news.state === 'open' && news.remainingMs > 0)
         redis.set(openKey(name), '1', 'PX', Math.ceil(news.remainingMs)).catch(ignore);
-      if (name !== null && news.state === 'closed') forget(name);
+      if (name !== null && (news.state === 'closed' || news.state === 'forgotten')) forget(name);
       redis.publish(channel, JSON.stringify({ from: self, name, news })).catch(ignore);
     },
     remainingMs: async (name) => Math.max(0, await redis.pttl(openKey(name)).catch(() => 0)),
