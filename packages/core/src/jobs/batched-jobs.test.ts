@@ -1,6 +1,5 @@
-import type { TestDatabase, TestRedis } from '@impact-hub/testkit';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { newId } from '../ids.ts';
 import { jobDefiner, PermanentJobError } from '../module/define-job.ts';
@@ -12,28 +11,12 @@ import { startJobWorkers } from './job-workers.ts';
 import { startRelay } from './relay.ts';
 import { runGroup } from './run-group.ts';
 import type { JobResult } from './run-job.ts';
-import { connectRelay, modulesOf, useJobStores } from './test-jobs.ts';
+import { modulesOf, useEffectStores } from './test-jobs.ts';
 
 const log = createLogger({ level: 'silent' });
 const [companyA, companyB] = [newId(), newId()].toSorted() as [string, string];
 
-const stores = useJobStores();
-let database: TestDatabase;
-let store: TestRedis;
-let producer: Redis;
-const stops: (() => Promise<unknown>)[] = [];
-
-beforeAll(async () => {
-  ({ database, store } = stores);
-  producer = connectRelay(store.url);
-  await database.owner.unsafe(`
-    create table effect (at serial, company_id uuid not null, n int not null);
-    alter table effect enable row level security;
-    create policy effect_company on effect to hub_runtime using (company_id = hub_company_id()) with check (company_id = hub_company_id());
-    grant select, insert on effect to hub_runtime;
-    grant usage on sequence effect_at_seq to hub_runtime`);
-});
-afterAll(() => producer.disconnect());
+const { database, store, producer, stops } = await useEffectStores();
 
 /** Sizes of the batches that were run, and numbers that were run alone. */
 let batches: { company: string | null; size: number }[] = [];
@@ -41,17 +24,12 @@ let alone: number[] = [];
 const failures: { n: number; willRetry: boolean }[] = [];
 let poison: number | undefined;
 let refused: number | undefined;
-beforeEach(async () => {
-  await database.owner`truncate effect, job`;
-  await store.redis.flushdb();
+beforeEach(() => {
   batches = [];
   alone = [];
   failures.length = 0;
   poison = undefined;
   refused = undefined;
-});
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop();
 });
 
 const job = jobDefiner<object>()({

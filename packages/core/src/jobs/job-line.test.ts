@@ -5,7 +5,7 @@ import { jobDefiner } from '../module/define-job.ts';
 import { enqueueJob } from './enqueue-job.ts';
 import { startJobs, useJobStores } from './test-jobs.ts';
 
-const stores = useJobStores();
+const stores = await useJobStores();
 beforeEach(() => {
   failWith = undefined;
 });

@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { TestDatabase, TestRedis } from '@impact-hub/testkit';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { newId } from '../ids.ts';
 import { jobDefiner, PermanentJobError } from '../module/define-job.ts';
@@ -13,34 +12,12 @@ import { startJobWorkers } from './job-workers.ts';
 import { queuePrefix } from './queue-names.ts';
 import { startRelay } from './relay.ts';
 import { runJob } from './run-job.ts';
-import { connectRelay, modulesOf, useJobStores } from './test-jobs.ts';
+import { modulesOf, useEffectStores } from './test-jobs.ts';
 
 const log = createLogger({ level: 'silent' });
 const companyId = newId();
 
-const stores = useJobStores();
-let database: TestDatabase;
-let store: TestRedis;
-let producer: Redis;
-const stops: (() => Promise<unknown>)[] = [];
-
-beforeAll(async () => {
-  ({ database, store } = stores);
-  producer = connectRelay(store.url);
-  await database.owner.unsafe(`
-    create table effect (company_id uuid not null, n int not null);
-    alter table effect enable row level security;
-    create policy effect_company on effect to hub_runtime using (company_id = hub_company_id()) with check (company_id = hub_company_id());
-    grant select, insert on effect to hub_runtime`);
-});
-afterAll(() => producer.disconnect());
-beforeEach(async () => {
-  await database.owner`truncate effect, job`;
-  await store.redis.flushdb();
-});
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop();
-});
+const { database, store, producer, stops } = await useEffectStores();
 
 let failuresLeft = 0;
 let failWith: () => Error = () => new Error('not yet');

@@ -7,7 +7,7 @@ import { enqueueJob } from './enqueue-job.ts';
 import { startJobs, useJobStores } from './test-jobs.ts';
 
 const companyId = newId();
-const stores = useJobStores();
+const stores = await useJobStores();
 
 let handled = 0;
 const failures: { willRetry: boolean; company: string | null }[] = [];

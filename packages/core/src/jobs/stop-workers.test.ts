@@ -1,8 +1,7 @@
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { TestDatabase, TestRedis } from '@impact-hub/testkit';
 import { Redis } from 'ioredis';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { newId } from '../ids.ts';
 import { jobDefiner } from '../module/define-job.ts';
@@ -13,9 +12,7 @@ import { startJobWorkers } from './job-workers.ts';
 import { startRelay } from './relay.ts';
 import { connectRelay, modulesOf, recordingLog, useJobStores } from './test-jobs.ts';
 
-const stores = useJobStores();
-let database: TestDatabase;
-let store: TestRedis;
+const { database, store } = await useJobStores();
 let gate: Server;
 let hung = false;
 const sockets = new Set<Socket>();
@@ -41,9 +38,6 @@ const away = (): void => {
   sockets.clear();
 };
 
-beforeAll(() => {
-  ({ database, store } = stores);
-});
 beforeEach(async () => {
   hung = false;
   port = 0;

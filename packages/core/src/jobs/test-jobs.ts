@@ -1,6 +1,6 @@
-import { createTestDatabase, createTestRedis, type TestDatabase, type TestRedis } from '@impact-hub/testkit';
+import { createTestDatabase, createTestRedis } from '@impact-hub/testkit';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeEach } from 'vitest';
 import type { Job } from '../module/define-job.ts';
 import { bindModule, defineModule } from '../module/define-module.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -8,16 +8,38 @@ import { createJobMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { startJobWorkers } from './job-workers.ts';
 import { startRelay } from './relay.ts';
 
-/** The stores of one test file; filled before its first test, given back after its last. */
-export const useJobStores = (): { database: TestDatabase; store: TestRedis } => {
-  const stores = {} as { database: TestDatabase; store: TestRedis };
-  beforeAll(async () => {
-    [stores.database, stores.store] = await Promise.all([createTestDatabase(), createTestRedis()]);
+type JobStores = Awaited<ReturnType<typeof useJobStores>>;
+
+/** The stores of one test file, to be awaited at its top; given back after its last test. */
+export const useJobStores = async () => {
+  const [database, store] = await Promise.all([createTestDatabase(), createTestRedis()]);
+  afterAll(() => Promise.all([store.close(), database.drop()]));
+  return { database, store };
+};
+
+/**
+ * Stores, empty before each test, with a table `effect` for what jobs do, in the order of their doing.
+ * @returns also the relays' connection, and `stops`: run after each test, the last one first
+ */
+export const useEffectStores = async () => {
+  const { database, store } = await useJobStores();
+  const producer = connectRelay(store.url);
+  afterAll(() => producer.disconnect());
+  await database.owner.unsafe(`
+    create table effect (at serial, company_id uuid not null, n int not null);
+    alter table effect enable row level security;
+    create policy effect_company on effect to hub_runtime using (company_id = hub_company_id()) with check (company_id = hub_company_id());
+    grant select, insert on effect to hub_runtime;
+    grant usage on sequence effect_at_seq to hub_runtime`);
+  beforeEach(async () => {
+    await database.owner`truncate effect, job`;
+    await store.redis.flushdb();
   });
-  afterAll(async () => {
-    await Promise.all([stores.store.close(), stores.database.drop()]);
+  const stops: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const stop of stops.splice(0).toReversed()) await stop();
   });
-  return stores;
+  return { database, store, producer, stops };
 };
 
 /** Modules with nothing but these jobs. */
@@ -42,10 +64,7 @@ export const connectRelay = (url: string, more: { commandTimeout?: number } = {}
  * Relay and workers of a process.
  * @returns `stop`, which gives the lines about jobs and the metrics
  */
-export const startJobs = async (
-  { database, store }: { database: TestDatabase; store: TestRedis },
-  job: Job<never, object>,
-) => {
+export const startJobs = async ({ database, store }: JobStores, job: Job<never, object>) => {
   const { lines, log } = recordingLog();
   const metrics = createMetrics();
   const relayRedis = connectRelay(store.url);
