@@ -3,16 +3,12 @@ import { useTestHub } from '../test-hub.ts';
 import { openEndpointDirectory } from './endpoint-directory.ts';
 import { endpointLimits } from './endpoint-limits.ts';
 import type { Endpoint } from './endpoint.ts';
+import { postEndpoint } from './test-management.ts';
 
 const hub = await useTestHub();
 
-const create = (companyId: string, body: Record<string, unknown> = {}) =>
-  hub.server.inject({
-    method: 'POST',
-    url: '/api/v1/impact-in/endpoints',
-    headers: { 'x-test-company': companyId },
-    payload: { partner: 'benevity', name: 'One', ...body },
-  });
+const create = (companyId: string, body: object = {}) =>
+  postEndpoint(hub, companyId, { partner: 'benevity', name: 'One', ...body });
 const countOf = async (companyId: string): Promise<number> =>
   (await hub.owner`select 1 from impact_in_endpoint where company_id = ${companyId}`).length;
 

@@ -2,17 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { eventOf, read, sendSigned, useTestHub } from '../test-hub.ts';
 import { openEndpointDirectory } from './endpoint-directory.ts';
 import type { Endpoint } from './endpoint.ts';
+import { postEndpoint } from './test-management.ts';
 
 const hub = await useTestHub();
 const companyId = await hub.addCompany();
 
-const post = (body: unknown) =>
-  hub.server.inject({
-    method: 'POST',
-    url: '/api/v1/impact-in/endpoints',
-    headers: { 'x-test-company': companyId },
-    payload: body as object,
-  });
+const post = (body: unknown) => postEndpoint(hub, companyId, body as object);
 
 describe('endpoints over HTTP', () => {
   test('a created endpoint shows its secret once, is audited without it, and works at once', async () => {

@@ -2,17 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { read, useTestHub } from '../test-hub.ts';
 import { knownSenders } from '../verification/known-senders.ts';
 import { newIssuer } from '../verification/test-tokens.ts';
+import { postEndpoint } from './test-management.ts';
 
 const hub = await useTestHub();
 const companyId = await hub.addCompany();
 
-const post = (body: object) =>
-  hub.server.inject({
-    method: 'POST',
-    url: '/api/v1/impact-in/endpoints',
-    headers: { 'x-test-company': companyId },
-    payload: { name: 'x', ...body },
-  });
+const post = (body: object) => postEndpoint(hub, companyId, { name: 'x', ...body });
 
 type View = Record<string, unknown> & { id: string; secrets: { kind: string }[] };
 

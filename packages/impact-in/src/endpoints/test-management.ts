@@ -20,6 +20,15 @@ export const callEndpoints = async (
   return { status: answer.statusCode, body: answer.body === '' ? {} : answer.json() };
 };
 
+/** Asks for a new endpoint as a company does. @returns the answer as it came, whatever it says */
+export const postEndpoint = (hub: TestHub, companyId: string, body: object) =>
+  hub.server.inject({
+    method: 'POST',
+    url: '/api/v1/impact-in/endpoints',
+    headers: { 'x-test-company': companyId },
+    payload: body,
+  });
+
 /** The credentials in the answer that shows them. */
 export const shownCredentials = (answer: Record<string, string>): EndpointCredentials => {
   const { id = '', secret, clientSecret, username = '', password, urlToken, headerToken = '' } = answer;

@@ -1,27 +1,22 @@
 import type { DomainEvent } from '@impact-hub/core';
 import { newId } from '@impact-hub/core';
 import { controlledClock } from '@impact-hub/testkit';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { inputOf, requestFor, send } from '../../inbox/test-schemes.ts';
-import { createTestHub, type TestEndpoint, type TestHub } from '../../test-hub.ts';
+import { useTestHub, type TestEndpoint } from '../../test-hub.ts';
 import type { SchemeName } from '../../verification/profile.ts';
 import { callEndpoints } from '../test-management.ts';
 import { watchSilence } from './watch-silence.ts';
 
 const clock = controlledClock();
 const events: DomainEvent[] = [];
-let hub: TestHub;
-let companyId: string;
-beforeAll(async () => {
-  const publish = async (_tx: unknown, event: DomainEvent) => void events.push(event);
-  hub = await createTestHub({ clock, outbox: { publish, publishAll: async () => undefined } });
-  companyId = await hub.addCompany();
-});
+const publish = async (_tx: unknown, event: DomainEvent) => void events.push(event);
+const hub = await useTestHub({ clock, outbox: { publish, publishAll: async () => undefined } });
+const companyId = await hub.addCompany();
 beforeEach(async () => {
   events.length = 0;
   await hub.owner`update impact_in_endpoint set expected_every_seconds = null, silent_since = null`;
 });
-afterAll(() => hub.close());
 
 /** After 5 minutes and a quarter of it the endpoint is silent. */
 const expectedEverySeconds = 300;
