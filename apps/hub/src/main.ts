@@ -3,11 +3,13 @@ import { registerDeliveries } from './commands/deliveries/register-deliveries.ts
 import { registerEndpoints } from './commands/endpoints/register-endpoints.ts';
 import { registerKeys } from './commands/keys/register-keys.ts';
 import { registerSimulate } from './commands/simulate/register-simulate.ts';
+import { nearestName } from './nearest-name.ts';
 import { targets } from './target.ts';
 import { version } from './version.ts';
 
 /** EX_CONFIG of sysexits.h: the configuration or the surroundings are wrong; starting again will not help. */
 const configurationExitCode = 78;
+const usageExitCode = 2;
 
 // A terminal that was closed, or a pipe whose reader has gone, must not keep the hub from ending in order.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
@@ -17,7 +19,8 @@ const program = new Command('hub')
   .description('Impact Hub: the integrations hub for corporate-social-responsibility platforms.')
   .version(version)
   .allowExcessArguments(false)
-  .showHelpAfterError();
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageExitCode))
+  .showHelpAfterError('Add --help for what there is.');
 
 program
   .command('start', { isDefault: true })
@@ -88,13 +91,24 @@ registerEndpoints(program, process.env);
 registerDeliveries(program, process.env);
 registerSimulate(program, process.env);
 
+// What names no command would otherwise be taken for an argument of the default one.
+const [wanted] = process.argv.slice(2);
+const known = [...program.commands.map((command) => command.name()), 'help'];
+if (wanted !== undefined && !wanted.startsWith('-') && !known.includes(wanted))
+  program.error(
+    `hub: There is no command ${JSON.stringify(wanted.slice(0, 60))}; did you mean ${nearestName(wanted, known)}?`,
+  );
+
 try {
   await program.parseAsync();
 } catch (error) {
+  const { CommandError, UsageError } = await import('./commands/hub-api/command-errors.ts');
   const { EmbeddedStoreError } = await import('@impact-hub/embedded-stores');
   const { redactText } = await import('@impact-hub/core');
   const { StartError } = await import('./config/load-settings.ts');
-  const isExpected = error instanceof StartError || error instanceof EmbeddedStoreError;
+  const isWrongHere = error instanceof StartError || error instanceof EmbeddedStoreError;
+  const isExpected = isWrongHere || error instanceof CommandError;
   const text = isExpected ? error.message : `unexpected failure\n${String((error as Error).stack ?? error)}`;
-  process.stderr.write(`\nhub: ${redactText(text)}\n`, () => process.exit(isExpected ? configurationExitCode : 1));
+  const exitCode = isWrongHere ? configurationExitCode : error instanceof UsageError ? usageExitCode : 1;
+  process.stderr.write(`\nhub: ${redactText(text)}\n`, () => process.exit(exitCode));
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { loadSettings, StartError } from '../config/load-settings.ts';
+import { loadSettings } from '../config/load-settings.ts';
 import { credentialsFile, readCredentials, type Credentials } from '../credentials.ts';
 import { makeDemoEndpoints, openKept, type DemoEndpoint } from '../demo/demo-endpoints.ts';
 import { hubClient, type HubClient } from '../demo/hub-client.ts';
@@ -9,6 +9,7 @@ import { playRotation } from '../demo/play-rotation.ts';
 import { playSending } from '../demo/play-sending.ts';
 import type { Played } from '../demo/scene.ts';
 import { textTable } from '../demo/text-table.ts';
+import { CommandError } from './hub-api/command-errors.ts';
 
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
@@ -106,16 +107,16 @@ const playAll = async (
 
 /**
  * Drives the running hub with the partner simulators and shows what became of everything, the audit trail and the
- * metrics. @throws StartError when the hub is not running or did not do what it promises
+ * metrics. @throws CommandError when the hub is not running or did not do what it promises
  */
 export const runDemo = async (environment: NodeJS.ProcessEnv, seed: string = randomUUID()): Promise<void> => {
   const { HUB_DATA_DIR } = loadSettings(environment);
   const credentials = await readCredentials(HUB_DATA_DIR);
   if (credentials === undefined)
-    throw new StartError(`There is no ${credentialsFile(HUB_DATA_DIR)}; start the hub first with: npm start`);
+    throw new CommandError(`There is no ${credentialsFile(HUB_DATA_DIR)}; start the hub first with: npm start`);
   await hubClient(credentials).get('/ready');
   say(`Playing partners against ${credentials.baseUrl} (seed ${seed})`);
   const { rows, broken } = await playAll(environment, credentials, seed);
-  if (broken > 0) throw new StartError(`${broken} of ${rows} did not end as they must; see the rows marked NOT OK.`);
+  if (broken > 0) throw new CommandError(`${broken} of ${rows} did not end as they must; see the rows marked NOT OK.`);
   say(`\nAll ${rows} ended as they must.`);
 };

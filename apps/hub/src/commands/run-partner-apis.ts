@@ -1,4 +1,5 @@
 import { apiFaultNames, startPartnerApis, type ApiFault, type PartnerApis } from '@impact-hub/impact-in';
+import { CommandError, UsageError } from './hub-api/command-errors.ts';
 import { untilSignal } from './run-until-signal.ts';
 
 const say = (text: string): void => {
@@ -24,25 +25,22 @@ const follow = (partners: PartnerApis, faults: readonly ApiFault[]): (() => void
 /**
  * Runs stand-ins of the partners' APIs on this machine until asked to end, and shows the credentials they accept.
  *
- * @param given faults to show in turn, each after a call that goes well
+ * @param options where to listen; faults to show in turn, each after a call that goes well
+ * @throws UsageError when there is no such fault; CommandError when the port cannot be had
  */
 export const runPartnerApis = async (options: { port: number; faults: readonly string[] }): Promise<void> => {
   const faults = options.faults.filter((name): name is ApiFault => (apiFaultNames as string[]).includes(name));
   const unknown = options.faults.filter((name) => !(apiFaultNames as string[]).includes(name));
-  if (unknown.length > 0) {
-    process.stderr.write(`There is no fault ${unknown.join(', ')}. Use some of: ${apiFaultNames.join(', ')}.\n`);
-    process.exitCode = 64;
-    return;
-  }
+  if (unknown.length > 0)
+    throw new UsageError(`There is no fault ${unknown.join(', ')}. Use some of: ${apiFaultNames.join(', ')}.`);
   let partners: PartnerApis;
   try {
     partners = await startPartnerApis({ port: options.port });
   } catch (error) {
-    process.stderr.write(
-      `Port ${options.port} cannot be used (${(error as Error).message}). Give another with --port.\n`,
+    throw new CommandError(
+      `Port ${options.port} cannot be used (${(error as Error).message}). Give another with --port.`,
+      { cause: error },
     );
-    process.exitCode = 1;
-    return;
   }
   say(`The partners' APIs are at ${partners.baseUrl}; the hub has to run with HUB_PARTNER_PRIVATE_ADDRESSES=allow.`);
   say('They accept these credentials, for any tenant:');

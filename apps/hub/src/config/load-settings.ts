@@ -1,23 +1,11 @@
 import { resolve } from 'node:path';
+import { nearestName } from '../nearest-name.ts';
 import { settingsSchema, type Settings } from './settings.ts';
 
 /** A mistake of the operator; its message is one plain sentence and the process ends with it. */
 export class StartError extends Error {
   override readonly name = 'StartError';
 }
-
-const editDistance = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1)
-      next.push(
-        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)),
-      );
-    row = next;
-  }
-  return row[b.length] ?? 0;
-};
 
 /** Read by `hub keys`, the client; a terminal may have them set when a server is started from it. */
 const clientSettings: readonly string[] = ['HUB_URL', 'HUB_API_KEY'];
@@ -26,8 +14,7 @@ const refuseUnknown = (environment: NodeJS.ProcessEnv): void => {
   const known = Object.keys(settingsSchema.shape);
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('HUB_') || known.includes(name) || clientSettings.includes(name)) continue;
-    const nearest = known.toSorted((a, b) => editDistance(name, a) - editDistance(name, b))[0] ?? '';
-    throw new StartError(`${name} is not a setting of the hub; did you mean ${nearest}?`);
+    throw new StartError(`${name} is not a setting of the hub; did you mean ${nearestName(name, known)}?`);
   }
 };
 

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { StartError } from '../config/load-settings.ts';
+import { CommandError } from '../commands/hub-api/command-errors.ts';
 import type { Credentials } from '../credentials.ts';
 
 export type HubClient = {
-  /** @throws StartError when the hub does not answer or refuses */
+  /** @throws CommandError when the hub does not answer or refuses */
   get<T>(path: string): Promise<T>;
   getText(path: string): Promise<string>;
-  /** @throws StartError when the hub does not answer or refuses */
+  /** @throws CommandError when the hub does not answer or refuses */
   change<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<T>;
 };
 
@@ -16,10 +16,10 @@ export const hubClient = ({ baseUrl, apiKey }: Pick<Credentials, 'baseUrl' | 'ap
     const headers = { 'x-api-key': apiKey, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
     const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     const response = await fetch(`${baseUrl}${path}`, init).catch((cause: unknown) => {
-      throw new StartError(`The hub does not answer at ${baseUrl}; start it with: npm start`, { cause });
+      throw new CommandError(`The hub does not answer at ${baseUrl}; start it with: npm start`, { cause });
     });
     const text = await response.text();
-    if (!response.ok) throw new StartError(`The hub answered ${response.status} to ${method} ${path}: ${text}`);
+    if (!response.ok) throw new CommandError(`The hub answered ${response.status} to ${method} ${path}: ${text}`);
     return text;
   };
   return {
