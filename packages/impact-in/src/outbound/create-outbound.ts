@@ -12,7 +12,7 @@ import { createAccessTokens } from './sending/access-tokens.ts';
 import { createHttpClient, httpClientDefaults, type HttpClientOptions } from './sending/http-client.ts';
 
 export type OutboundOptions = {
-  breakers: Pick<Breakers, 'get'>;
+  breakers: Pick<Breakers, 'get' | 'forget'>;
   clock: Clock;
   metrics: MetricsRegistry;
   sql: Sql;

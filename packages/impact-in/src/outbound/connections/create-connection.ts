@@ -11,7 +11,7 @@ import { credentialsContext, credentialsPurpose, type Credentials } from './cred
 import { countConnections, insertConnection } from './repository.ts';
 import { createConnectionBody, type ConnectionView, type CreateConnectionInput } from './schema.ts';
 
-/** Each may have a circuit of its own in every process. */
+/** Each has a circuit of its own in every process. */
 const maxPerCompany = 50;
 
 type Deps = { crypto: Crypto; clock: Clock; outbound: { allowPrivateAddresses: boolean } };

@@ -3,6 +3,7 @@ import type { Clock, Outbox, Tx } from '@impact-hub/core';
 import { deliveryUpdated } from '../../deliveries/process-receipt.ts';
 import type { EndpointMaker } from '../../endpoints/create-endpoint.ts';
 import { connectionNotFound } from '../../problems.ts';
+import type { ConnectionRow } from '../tables.ts';
 import { findConnection, updateConnection } from './repository.ts';
 
 /** What has not been sent yet fails; so does what is being sent, unless its answer is good news. */
@@ -18,6 +19,7 @@ const endDeliveries = (tx: Tx, connectionId: string, now: Date) => tx.sql<{ id: 
 /**
  * Deletes a connection and its credentials; its deliveries stay to be read.
  *
+ * @returns what it was
  * @throws ProblemError `impact_in.connection_not_found`
  */
 export const deleteConnection = async (
@@ -25,7 +27,7 @@ export const deleteConnection = async (
   deps: { clock: Clock; outbox: Outbox },
   maker: EndpointMaker,
   id: string,
-): Promise<void> => {
+): Promise<ConnectionRow> => {
   const row = await findConnection(tx, id, true);
   if (row === undefined) throw connectionNotFound();
   const now = deps.clock.now();
@@ -44,4 +46,5 @@ export const deleteConnection = async (
     request: maker.request,
     metadata: { partner: row.partner, api: row.api, name: row.name, failedDeliveries: ended.length },
   });
+  return row;
 };

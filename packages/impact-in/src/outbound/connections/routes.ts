@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ImpactInDeps } from '../../deps.ts';
 import type { EndpointMaker } from '../../endpoints/create-endpoint.ts';
 import { connectionNotFound } from '../../problems.ts';
+import { breakerNameOf } from '../sending/breaker-name.ts';
 import { changeConnection } from './change-connection.ts';
 import { createConnection, viewConnection } from './create-connection.ts';
 import { credentialsPurpose } from './credentials.ts';
@@ -93,9 +94,12 @@ const change = defineRoute({
   output: { 200: connectionView },
   handler: async ({ input, principal, deps, request }) => {
     await loadKey(deps, principal);
-    return deps.db.company(principal.companyId, (tx) =>
+    const changed = await deps.db.company(principal.companyId, (tx) =>
       changeConnection(tx, deps, makerOf(principal, request), input.params.id, input.body),
     );
+    // What failed with the address and credentials of before says nothing about those of now.
+    deps.outbound.breakers.forget(changed.circuit);
+    return changed;
   },
 });
 
@@ -108,9 +112,10 @@ const remove = defineRoute({
   input: { params: connectionParams },
   output: { 204: z.void() },
   handler: async ({ input, principal, deps, request }) => {
-    await deps.db.company(principal.companyId, (tx) =>
+    const { api, id } = await deps.db.company(principal.companyId, (tx) =>
       deleteConnection(tx, deps, makerOf(principal, request), input.params.id),
     );
+    deps.outbound.breakers.forget(breakerNameOf({ api, id }));
   },
 });
 

@@ -50,7 +50,7 @@ export const connectionView = z.object({
   tenant: z.string().nullable(),
   requestsPerMinute: z.int(),
   state: z.enum(['active', 'paused']),
-  circuit: z.string().describe('Name of its circuit breaker, shared by all connections to the same API and host.'),
+  circuit: z.string().describe('Name of its circuit breaker, which no other connection shares.'),
   createdAt: z.date(),
   updatedAt: z.date(),
 });

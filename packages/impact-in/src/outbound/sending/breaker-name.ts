@@ -1,14 +1,13 @@
 import type { ConnectionRow } from '../tables.ts';
 
 /**
- * Circuits are of services: all connections to one API and address share them. With the path, so that an address that
- * only looks like the partner's opens no circuit but its own.
+ * Each connection has a circuit of its own: whatever goes wrong for one, by its tenant, its credentials or on purpose,
+ * is no reason not to call the partner for another company. Who else has trouble finds out with five calls.
  */
-export const breakerNameOf = ({ api, baseUrl }: Pick<ConnectionRow, 'api' | 'baseUrl'>): string =>
-  `partner:${api}:${baseUrl.replace(/^https?:\/\//, '')}`.slice(0, 200);
+export const breakerNameOf = ({ api, id }: Pick<ConnectionRow, 'api' | 'id'>): string => `partner:${api}:${id}`;
 
 /**
- * Calls that hang take 20 s to fail, hence the long window. Half of the calls have to fail, so that a single company's
- * failures open no circuit that others keep busy with successes.
+ * Calls that hang take 20 s to fail, hence the long window. Half of the calls have to fail, so that a few events a
+ * partner stumbles over do not keep the others waiting.
  */
 export const partnerBreaker = { failureWindowMs: 120_000, minFailureShare: 0.5 } as const;

@@ -122,8 +122,8 @@ const record = async (deps: SendingDeps, { connection, deliveries }: Claim, resu
 const breakerOf = async (deps: SendingDeps, { companyId, connectionId }: SendTarget) => {
   const [row] = await deps.db.company(
     companyId,
-    (tx) => tx.sql<Pick<ConnectionRow, 'api' | 'baseUrl'>[]>`
-    select api, base_url as "baseUrl" from impact_in_connection where id = ${connectionId} and state = 'active'`,
+    (tx) => tx.sql<Pick<ConnectionRow, 'api' | 'id'>[]>`
+    select id, api from impact_in_connection where id = ${connectionId} and state = 'active'`,
   );
   return row === undefined
     ? undefined

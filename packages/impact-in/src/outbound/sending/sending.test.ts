@@ -251,8 +251,7 @@ describe('an open circuit', () => {
   test('costs no attempt', async () => {
     const connectionId = await stage.connect(companyId, 'benevity');
     const id = await stage.send(companyId, connectionId);
-    const name = stage.hub.breakers.list().find((breaker) => breaker.name.startsWith('partner:benevity:'))?.name ?? '';
-    stage.hub.breakers.get(name).adopt({ state: 'open', remainingMs: 60_000 });
+    stage.hub.breakers.get(`partner:benevity:${connectionId}`).adopt({ state: 'open', remainingMs: 60_000 });
     await stage.hurry();
     expect(await stage.sendDue()).toBe(0);
     expect(await stage.detail(companyId, id)).toMatchObject({ status: 'pending', attempts: 0, attemptLog: [] });
@@ -262,6 +261,26 @@ describe('an open circuit', () => {
     stage.hub.breakers.reset();
     await stage.sendAll();
     expect(await stage.detail(companyId, id)).toMatchObject({ status: 'success', attempts: 1 });
+  });
+
+  test('of one company keeps no other from the same partner, and ends with what it was opened for', async () => {
+    const theirs = await stage.hub.addCompany();
+    const troubled = await stage.connect(theirs, 'benevity');
+    for (let n = 0; n < 5; n += 1) await stage.send(theirs, troubled);
+    stage.partner.inject(...Array<'error500'>(5).fill('error500'));
+    await stage.sendDue();
+    const stateOf = (id: string) => stage.hub.breakers.list().find(({ name }) => name.endsWith(id))?.state;
+    expect(stateOf(troubled)).toBe('open');
+    const ours = await stage.connect(companyId, 'benevity');
+    const id = await stage.send(companyId, ours);
+    await stage.sendDue();
+    expect(await stage.detail(companyId, id)).toMatchObject({ status: 'success', attempts: 1 });
+    expect((await stage.ask(theirs, 'PATCH', `/connections/${troubled}`, { name: 'mended' })).statusCode).toBe(200);
+    expect(stateOf(troubled)).toBeUndefined();
+    await stage.sendAll();
+    expect(stateOf(troubled)).toBe('closed');
+    expect((await stage.ask(theirs, 'DELETE', `/connections/${troubled}`)).statusCode).toBe(204);
+    expect(stateOf(troubled)).toBeUndefined();
   });
 });
 
