@@ -7,15 +7,20 @@ const pauseSeconds = 900;
 const patienceDays = 30;
 const atOnce = 500;
 
-/** Puts questions that have no answer yet to the partners' APIs once more. Twice is harmless. */
+/**
+ * Puts questions that have no answer yet to the partners' APIs once more, those of the companies in turns. Twice is
+ * harmless.
+ */
 export const askAgain = async (sql: Sql): Promise<void> => {
   const waiting = await sql<{ receipt_id: string; company_id: string }[]>`
-    select receipt_id, company_id from impact_in_confirmation c
-    where state = 'waiting' and updated_at < now() - make_interval(secs => ${pauseSeconds})
-      and created_at > now() - make_interval(days => ${patienceDays})
-      and not exists (
-        select from job j where j.queue = ${confirmReceiptJob} and j.payload ->> 'receiptId' = c.receipt_id::text)
-    order by updated_at limit ${atOnce}`;
+    select receipt_id, company_id from (
+      select receipt_id, company_id, updated_at, row_number() over (partition by company_id order by updated_at) as turn
+      from impact_in_confirmation c
+      where state = 'waiting' and updated_at < now() - make_interval(secs => ${pauseSeconds})
+        and created_at > now() - make_interval(days => ${patienceDays})
+        and not exists (
+          select from job j where j.queue = ${confirmReceiptJob} and j.payload ->> 'receiptId' = c.receipt_id::text)
+    ) due order by turn, updated_at limit ${atOnce}`;
   if (waiting.length === 0) return;
   await sql`
     insert into job (id, company_id, queue, payload)

@@ -110,3 +110,17 @@ test('without anybody to ask, an unsigned event waits and says why', async () =>
   expect([...rows]).toEqual([{ state: 'waiting', reason: 'no_connection' }]);
   await alone.close();
 });
+
+test('a company with very many waiting events does not keep the event of another one waiting', async () => {
+  const [many, few] = [await hub.addCompany(), await hub.addCompany()];
+  const wait = (company: string, count: number, hoursAgo: number) => hub.owner`
+    insert into impact_in_confirmation (receipt_id, company_id, endpoint_id, partner, state, updated_at)
+    select gen_random_uuid(), ${company}, ${endpoint.id}, 'goodera', 'waiting', now() - make_interval(hours => ${hoursAgo})
+    from generate_series(1, ${count}::int)`;
+  await wait(many, 700, 2);
+  await wait(few, 1, 1);
+  await askAgain(hub.db.systemSql);
+  const asked = (company: string) => hub.owner`select 1 from job where company_id = ${company}`;
+  expect(await asked(few)).toHaveLength(1);
+  expect((await asked(many)).length).toBeGreaterThan(400);
+});
