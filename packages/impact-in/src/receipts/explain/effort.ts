@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { pauseEvery } from '../pause-every.ts';
 
 /** More than twelve secrets need in all ways with bodies of 16 KiB, which is all that is kept of refused ones; some 50 ms. */
 export const maxHashedBytes = 24 * 1_048_576;
@@ -19,17 +19,13 @@ export type Effort = {
 
 export const createEffort = (): Effort => {
   let left = maxHashedBytes;
-  let leftInTurn = maxHashedBytesPerTurn;
+  const pause = pauseEvery(maxHashedBytesPerTurn);
   return {
     spend: async (bytes) => {
       const cost = bytes + overheadBytes;
       if (cost > left || cost > maxHashedBytesPerTurn) return false;
-      if (cost > leftInTurn) {
-        await nextTurn();
-        leftInTurn = maxHashedBytesPerTurn;
-      }
       left -= cost;
-      leftInTurn -= cost;
+      await pause(cost);
       return true;
     },
   };

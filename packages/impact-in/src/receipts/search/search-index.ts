@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Tx } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
+import { pauseEvery } from '../pause-every.ts';
 import { readTerms, termOf } from './read-terms.ts';
 
 /** Fields of payloads by which deliveries are found, as keyed hashes. */
@@ -21,6 +22,8 @@ const keyContext = { table: 'impact_in_search_key', column: 'ciphertext' };
 /** How long other processes go on by settings that have changed. */
 const settingsForMs = 10_000;
 const maxRemembered = 10_000;
+/** Of JSON that is read without a pause; at worst some 10 ms. */
+const bytesPerTurn = 131_072;
 
 /** The one remembered first is forgotten when there are too many. */
 const remember = <V>(map: Map<string, V>, name: string, value: V): V => {
@@ -66,12 +69,13 @@ export const createSearchIndex = (deps: { crypto: Crypto; nowMs(): number }): Se
       const searchable = events.filter(({ endpointId }) => (fields.get(endpointId)?.length ?? 0) > 0);
       const key = searchable.length === 0 ? null : await keyOf(tx);
       if (key === null) return;
-      const entries = searchable.flatMap(({ deliveryId, endpointId, body }) =>
-        readTerms(key, fields.get(endpointId) ?? [], body).map((term) => ({
-          d: deliveryId,
-          t: term.toString('base64'),
-        })),
-      );
+      const entries: { d: string; t: string }[] = [];
+      const pause = pauseEvery(bytesPerTurn);
+      for (const { deliveryId, endpointId, body } of searchable) {
+        await pause(body.length);
+        for (const term of readTerms(key, fields.get(endpointId) ?? [], body))
+          entries.push({ d: deliveryId, t: term.toString('base64') });
+      }
       if (entries.length === 0) return;
       await tx.sql`
         insert into impact_in_search_entry (company_id, term, delivery_id)

@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { newId } from '@impact-hub/core';
+import { expect, test, vi } from 'vitest';
 import { eventOf, read, sendSigned, useTestHub, type TestEndpoint } from '../../test-hub.ts';
 import { applyRetention } from '../retention/apply-retention.ts';
 import { readTerms } from './read-terms.ts';
@@ -58,6 +60,34 @@ test('what cannot be read has no terms', () => {
     expect(readTerms(key, ['/a'], Buffer.from(text))).toEqual([]);
   expect(readTerms(key, ['/a/0'], Buffer.from('{"a":["x"]}'))).toHaveLength(1);
   expect(readTerms(key, ['/__proto__/toString', '/length'], Buffer.from('[]'))).toHaveLength(1);
+});
+
+test('a batch of large events is read with pauses', async () => {
+  const place = await hub.addEndpoint(companyId, { partner: 'benevity' });
+  await setFields(place.id, { fields: ['/n'] });
+  const events = Array.from({ length: 20 }, (_, n) => ({
+    deliveryId: newId(),
+    endpointId: place.id,
+    body: Buffer.from(JSON.stringify({ n, filler: 'x'.repeat(50_000) })),
+  }));
+  let turn = 0;
+  const readIn: number[] = [];
+  const { parse } = JSON;
+  const spy = vi.spyOn(JSON, 'parse').mockImplementation((text, reviver): unknown => {
+    if (text.length >= 50_000) readIn.push(turn);
+    return parse(text, reviver);
+  });
+  const { search: index } = hub.impactIn.deps.records;
+  const working = hub.db.company(companyId, (tx) => index.add(tx, events)).finally(() => (turn = -1));
+  while (turn >= 0) {
+    await nextTurn();
+    if (turn >= 0) turn += 1;
+  }
+  spy.mockRestore();
+  await working;
+  const counts = Map.groupBy(readIn, (each) => each);
+  expect(readIn).toHaveLength(20);
+  expect(Math.max(...[...counts.values()].map((each) => each.length))).toBeLessThanOrEqual(2);
 });
 
 test('pages follow each other without a gap', async () => {
