@@ -15,6 +15,8 @@ export type ReceiptRow = {
   bodyBytes: number;
   /** `performance.now()` at arrival. */
   arrivedAtMs: number;
+  /** `performance.now()` at the answer, of a request that is stored later than it was answered. */
+  answeredAtMs?: number;
   sealed: Buffer;
 };
 

@@ -5,7 +5,7 @@ import { createBudgets } from './refilling-budgets.ts';
 export type RejectedRecorder = {
   /** Whether one more rejected request of this endpoint and address is to be kept. Ask before sealing its bytes. */
   admits(endpointId: string, ip: string, bytes: number): boolean;
-  /** Takes a rejected receipt and returns at once; it is stored when there is time. */
+  /** Takes a rejected receipt as it is answered, and returns at once; it is stored when there is time. */
   record(row: ReceiptRow): void;
   /** Stores what is left. */
   stop(): Promise<void>;
@@ -81,7 +81,7 @@ export const createRejectedRecorder = (options: Options): RejectedRecorder => {
   return {
     admits,
     record: (row) => {
-      if (queue.length < maxQueued) queue.push(row);
+      if (queue.length < maxQueued) queue.push({ ...row, answeredAtMs: performance.now() });
       else options.onDropped(1);
     },
     stop: async () => {

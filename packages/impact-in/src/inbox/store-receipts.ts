@@ -42,7 +42,7 @@ const encode = <R extends ReceiptRow>(
       si: row.secretId,
       rq: row.requestId,
       bb: row.bodyBytes,
-      la: Math.round((nowMs - row.arrivedAtMs) * 1_000) / 1_000,
+      la: Math.round(((row.answeredAtMs ?? nowMs) - row.arrivedAtMs) * 1_000) / 1_000,
       of: start,
       le: row.sealed.length,
       ...more(row),
