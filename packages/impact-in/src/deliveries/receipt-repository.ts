@@ -9,6 +9,9 @@ export type ReceiptFilter = {
   partner?: ReceiptRecord['partner'] | undefined;
   outcome?: ReceiptRecord['outcome'] | undefined;
   endpointId?: string | undefined;
+  /** Up to its colon. */
+  reason?: string | undefined;
+  requestId?: string | undefined;
   eventId?: string | undefined;
   correlationId?: string | undefined;
   from?: Date | undefined;
@@ -66,6 +69,9 @@ export const findSealedReceipts = async (tx: Tx, ids: readonly string[]): Promis
   return tx.sql.unsafe<SealedReceipt[]>(findSealedSql, parameters, { prepare: false });
 };
 
+const isNotAccepted = ({ outcome, reason }: ReceiptFilter): boolean =>
+  reason !== undefined || (outcome !== undefined && outcome !== 'accepted');
+
 export const selectReceipts = (
   tx: Tx,
   filter: ReceiptFilter,
@@ -81,7 +87,9 @@ export const selectReceipts = (
         eq(r.companyId, tx.companyId ?? ''),
         filter.partner === undefined ? undefined : eq(r.partner, filter.partner),
         // Said so that the planner may use the small index of what was not accepted.
-        filter.outcome === undefined || filter.outcome === 'accepted' ? undefined : sql`${r.outcome} <> 'accepted'`,
+        isNotAccepted(filter) ? sql`${r.outcome} <> 'accepted'` : undefined,
+        filter.reason === undefined ? undefined : sql`split_part(${r.reason}, ':', 1) = ${filter.reason}`,
+        filter.requestId === undefined ? undefined : eq(r.requestId, filter.requestId),
         filter.outcome === undefined ? undefined : eq(r.outcome, filter.outcome),
         filter.endpointId === undefined ? undefined : eq(r.endpointId, filter.endpointId),
         filter.eventId === undefined ? undefined : eq(r.eventId, filter.eventId),

@@ -3,7 +3,7 @@ import type { ImpactInDeps } from '../deps.ts';
 import { findSending, showAttempts } from '../outbound/deliveries/attempt-log.ts';
 import { deliveryNotFound, receiptNotFound } from '../problems.ts';
 import { countTraffic, countWork, findDelivery, selectDeliveries } from './delivery-repository.ts';
-import { findReceipt, selectReceipts } from './receipt-repository.ts';
+import { findReceipt, selectReceipts, type ReceiptFilter } from './receipt-repository.ts';
 import {
   deliveryDetail,
   deliveryListQuery,
@@ -25,7 +25,7 @@ const byReceipt = (row: { receivedAt: Date; id: string }) => ({ atMs: row.receiv
 
 const dayMs = 86_400_000;
 /** Unless the caller says otherwise: a value such as `success` can be that of millions. */
-const fieldSearchDays = 30;
+const contentSearchDays = 30;
 
 const listDeliveries = defineRoute({
   method: 'GET',
@@ -40,11 +40,13 @@ const listDeliveries = defineRoute({
   handler: async ({ input: { query }, principal, deps }) => {
     const { limit, cursor: cursorText, field, value, ...filter } = query;
     const cursor = cursorText === undefined ? undefined : decodeCursor(cursorText);
+    const endMs = filter.to?.getTime() ?? deps.clock.nowMs();
     const rows = await deps.db.company(principal.companyId, async (tx) => {
-      if (field === undefined || value === undefined) return selectDeliveries(tx, filter, { cursor, limit });
+      const bounded = { ...filter, from: filter.from ?? new Date(endMs - contentSearchDays * dayMs) };
+      if (field === undefined || value === undefined)
+        return selectDeliveries(tx, filter.eventType === undefined ? filter : bounded, { cursor, limit });
       const term = await deps.records.search.find(tx, field, value);
-      const from = filter.from ?? new Date((filter.to?.getTime() ?? deps.clock.nowMs()) - fieldSearchDays * dayMs);
-      return term === null ? [] : selectDeliveries(tx, { ...filter, from, term }, { cursor, limit });
+      return term === null ? [] : selectDeliveries(tx, { ...bounded, term }, { cursor, limit });
     });
     return toPage(rows, limit, byReceipt);
   },
@@ -73,17 +75,19 @@ const getDelivery = defineRoute({
 const searchDays = 7;
 
 /** Receipts are indexed by time only, to keep the path of the webhooks short; deliveries are the place to search. */
-const searchFrom = (
-  asked: { from?: Date | undefined; eventId?: string | undefined; correlationId?: string | undefined },
-  nowMs: number,
-) => asked.from ?? ((asked.eventId ?? asked.correlationId) ? new Date(nowMs - searchDays * dayMs) : undefined);
+const searchFrom = ({ from, to, eventId, correlationId, requestId, reason }: ReceiptFilter, nowMs: number) =>
+  from ??
+  ((eventId ?? correlationId ?? requestId ?? reason)
+    ? new Date((to?.getTime() ?? nowMs) - searchDays * dayMs)
+    : undefined);
 
 const listReceipts = defineRoute({
   method: 'GET',
   path: '/api/v1/impact-in/receipts',
   operationId: 'listReceipts',
   summary: 'List everything that arrived, refused and repeated requests included, newest first',
-  description: 'A search by event or correlation id goes back seven days unless `from` says otherwise.',
+  description:
+    'A search by event, correlation or request id, or by reason, goes back seven days unless `from` says otherwise.',
   access,
   input: { query: receiptListQuery },
   output: { 200: receiptPage },

@@ -2,7 +2,9 @@ import { pageQuery, timestampInput } from '@impact-hub/core';
 import { z } from 'zod';
 import { partnerName } from '../endpoints/schema.ts';
 import { pointerPattern } from '../receipts/search/read-terms.ts';
+import { awaitingConfirmation } from '../inbox/store-receipts.ts';
 import { deliveryOutcomes, deliveryStatuses, receiptOutcomes } from '../tables.ts';
+import { verificationFailures, type VerificationFailure } from '../verification/verification-failure.ts';
 
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` });
@@ -27,6 +29,10 @@ export const deliveryListQuery = z
   .strictObject({
     ...common,
     status: oneOf(deliveryStatuses).optional(),
+    outcome: oneOf(deliveryOutcomes)
+      .optional()
+      .describe('`dead`: processing or sending was given up; the other failed ones are what partners reported.'),
+    eventType: searchText.optional().describe('Goes back 30 days unless `from` says otherwise.'),
     direction: oneOf(['inbound', 'outbound']).optional(),
     field: z
       .string()
@@ -40,7 +46,26 @@ export const deliveryListQuery = z
     error: 'must be given together with `value`',
     path: ['field'],
   });
-export const receiptListQuery = z.strictObject({ ...common, outcome: oneOf(receiptOutcomes).optional() });
+
+/** Why a request was refused or an event quarantined; what else the reason says comes after a colon. */
+const receiptReasons = [
+  ...(Object.keys(verificationFailures) as [VerificationFailure, ...VerificationFailure[]]),
+  'endpoint_paused',
+  'not_json',
+  'schema_mismatch',
+  'unstorable_value',
+  awaitingConfirmation,
+] as const;
+
+export const receiptListQuery = z.strictObject({
+  ...common,
+  outcome: oneOf(receiptOutcomes).optional(),
+  reason: z
+    .enum(receiptReasons, { error: 'must be the reason of a receipt, up to its colon' })
+    .optional()
+    .describe('Why it was rejected or quarantined, up to the colon.'),
+  requestId: searchText.optional().describe('The `requestId` of the answer, a 401 too.'),
+});
 export const statsQuery = z.strictObject({
   from: timestampInput.optional().describe('Default: 24 hours before `to`.'),
   to: timestampInput.optional().describe('Default: now.'),
@@ -135,7 +160,9 @@ export const receiptView = z.object({
   requestId: z.string(),
   originalId: z.uuid().nullable().describe('Of a duplicate or conflict: the receipt that had the event first.'),
   bodyBytes: z.int(),
-  latencyMs: z.number().describe('From arrival until the receipt went to the database.'),
+  latencyMs: z
+    .number()
+    .describe('From arrival until the receipt went to the database; of a rejected one, until it was answered.'),
 });
 export const receiptPage = z.object({ data: z.array(receiptView), nextCursor: z.string().nullable() });
 
@@ -146,8 +173,14 @@ export const statsView = z.object({
   deliveries: z.object({
     total: z.int(),
     byStatus: counts,
+    byOutcome: counts.describe('`dead` are those that the hub gave up, whatever was reported.'),
     byPartner: z.record(z.string(), counts),
-    successRatio: z.number().nullable().describe('Of those that have ended: share of successes; null without any.'),
+    successRatio: z
+      .number()
+      .nullable()
+      .describe(
+        'Of those that have ended: share of successes; null without any. Mostly what the partners reported of their own transfers, which says nothing of how well the hub works.',
+      ),
   }),
   receipts: z.object({
     total: z.int(),

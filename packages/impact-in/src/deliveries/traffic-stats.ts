@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import { receiptOutcomes, deliveryStatuses } from '../tables.ts';
+import { deliveryOutcomes, deliveryStatuses, receiptOutcomes } from '../tables.ts';
 import { partnerNames } from '../verification/profile.ts';
-import type { Count, WorkFigures } from './delivery-repository.ts';
+import type { Count, DeliveryCount, WorkFigures } from './delivery-repository.ts';
 import type { statsView } from './schema.ts';
 
 const tally = (counts: readonly Count[], kinds: readonly string[]) => {
@@ -24,10 +24,14 @@ const share = (good = 0, bad = 0): number | null => (good + bad === 0 ? null : g
 /** Sums the counts up for the API. A repeated event was taken well, so only rejections and quarantine lower the ratio. */
 export const trafficStats = (
   range: { from: Date; to: Date },
-  counts: { deliveries: readonly Count[]; receipts: readonly Count[] },
+  counts: { deliveries: readonly DeliveryCount[]; receipts: readonly Count[] },
   work: WorkFigures,
 ): z.output<typeof statsView> => {
   const deliveries = tally(counts.deliveries, deliveryStatuses);
+  const byOutcome = tally(
+    counts.deliveries.map(({ partner, outcome, count }) => ({ partner, kind: outcome, count })),
+    deliveryOutcomes,
+  ).byKind;
   const receipts = tally(
     counts.receipts,
     receiptOutcomes.filter((outcome) => outcome !== 'test'),
@@ -38,6 +42,7 @@ export const trafficStats = (
     deliveries: {
       total: deliveries.total,
       byStatus: deliveries.byKind,
+      byOutcome,
       byPartner: deliveries.byPartner,
       successRatio: share(deliveries.byKind['success'], deliveries.byKind['failed']),
     },
