@@ -6,7 +6,7 @@ import { pingBody, pingView } from './ping/schema.ts';
 import { retireSecret } from './retire-secret.ts';
 import { rotateSecret } from './rotate-secret.ts';
 import { retireSecretBody, rotatedEndpointView, rotateSecretBody, secretParams } from './rotation-schema.ts';
-import { canManage, changeOne, defineRoute, loadKey, path } from './route-parts.ts';
+import { canManage, changeNamed, changeOne, defineRoute, loadKey, path } from './route-parts.ts';
 import { endpointParams, endpointView } from './schema.ts';
 import { setEndpointState } from './set-endpoint-state.ts';
 
@@ -18,14 +18,7 @@ const change = defineRoute({
   access: canManage,
   input: { params: endpointParams, body: changeEndpointBody },
   output: { 200: endpointView },
-  handler: (call) => {
-    const { id } = call.input.params;
-    return changeOne(
-      call,
-      (tx, maker) => changeEndpoint(tx, call.deps, maker, { id, change: call.input.body }),
-      () => id,
-    );
-  },
+  handler: changeNamed((tx, { deps, input }, maker, id) => changeEndpoint(tx, deps, maker, { id, change: input.body })),
 });
 
 const remove = defineRoute({
@@ -36,15 +29,9 @@ const remove = defineRoute({
   access: canManage,
   input: { params: endpointParams, body: deleteEndpointBody },
   output: { 200: deletedEndpointView },
-  handler: (call) => {
-    const { id } = call.input.params;
-    const target = { id, reason: call.input.body?.reason };
-    return changeOne(
-      call,
-      (tx, maker) => deleteEndpoint(tx, call.deps, maker, target),
-      () => id,
-    );
-  },
+  handler: changeNamed((tx, { deps, input }, maker, id) =>
+    deleteEndpoint(tx, deps, maker, { id, reason: input.body?.reason }),
+  ),
 });
 
 const setState = (verb: 'pause' | 'resume', state: 'active' | 'paused', summary: string) =>
@@ -56,14 +43,7 @@ const setState = (verb: 'pause' | 'resume', state: 'active' | 'paused', summary:
     access: canManage,
     input: { params: endpointParams },
     output: { 200: endpointView },
-    handler: (call) => {
-      const { id } = call.input.params;
-      return changeOne(
-        call,
-        (tx, maker) => setEndpointState(tx, call.deps, maker, { id, state }),
-        () => id,
-      );
-    },
+    handler: changeNamed((tx, { deps }, maker, id) => setEndpointState(tx, deps, maker, { id, state })),
   });
 
 const rotate = defineRoute({
@@ -98,15 +78,9 @@ const retire = defineRoute({
   access: canManage,
   input: { params: secretParams, body: retireSecretBody },
   output: { 200: endpointView },
-  handler: (call) => {
-    const { id, secretId } = call.input.params;
-    const target = { id, secretId, reason: call.input.body?.reason };
-    return changeOne(
-      call,
-      (tx, maker) => retireSecret(tx, call.deps, maker, target),
-      () => id,
-    );
-  },
+  handler: changeNamed((tx, { deps, input }, maker, id) =>
+    retireSecret(tx, deps, maker, { id, secretId: input.params.secretId, reason: input.body?.reason }),
+  ),
 });
 
 const ping = defineRoute({

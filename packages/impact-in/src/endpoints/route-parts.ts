@@ -29,3 +29,17 @@ export const changeOne = async <T>(
   await deps.endpoints.reload(idOf(result)).catch(() => undefined);
   return result;
 };
+
+type NamedCall<P, B> = Call & { input: { params: P & { id: string }; body: B } };
+
+/** A handler that does something to the endpoint named in the path, as `changeOne` does. */
+export const changeNamed =
+  <P, B, T>(work: (tx: Tx, call: NamedCall<P, B>, maker: EndpointMaker, id: string) => Promise<T>) =>
+  (call: NamedCall<P, B>): Promise<T> => {
+    const { id } = call.input.params;
+    return changeOne(
+      call,
+      (tx, maker) => work(tx, call, maker, id),
+      () => id,
+    );
+  };
