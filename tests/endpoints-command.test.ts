@@ -1,7 +1,10 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { newId } from '@impact-hub/core';
 import { makeEvent, signRequest } from '@impact-hub/impact-in';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { runHubCommand } from './support/hub-process.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
 import { createTestHub, type TestHub } from './support/test-hub.ts';
 
 /** Every command is a process; several at once want their time on a busy machine. */
@@ -59,6 +62,25 @@ test('an endpoint is made, tried, shown, rotated with an overlap, and its old se
   const retired = await endpoints(['retire-secret', id, secrets[1]?.id ?? '']);
   expect(retired.stdout).toContain('retired');
   expect([await sendWith(id, secret), await sendWith(id, fresh)]).toEqual([401, 200]);
+});
+
+test('what credentials.json says of an endpoint is good after its rotation, and gone with it', async () => {
+  const folder = await temporaryDirectory();
+  const file = join(folder.path, 'credentials.json');
+  const made = await create();
+  const other = { endpointId: newId(), secret: 'whsec_other' };
+  const kept = { endpointId: made.id, secret: made.secret, scheme: 'benevity-hmac' };
+  await writeFile(file, JSON.stringify({ baseUrl: address, endpoints: [other, kept] }));
+  const run = (...args: string[]) =>
+    runHubCommand(['endpoints', ...args], { HUB_URL: address, HUB_API_KEY: key, HUB_DATA_DIR: folder.path });
+  const rotated = await run('rotate', made.id);
+  expect(rotated.stderr).toContain(`${file} has the new secret too.`);
+  const read = async () => (JSON.parse(await readFile(file, 'utf8')) as { endpoints: unknown[] }).endpoints;
+  expect(await read()).toEqual([other, { ...kept, secret: rotated.stdout.trim() }]);
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  expect((await run('delete', made.id, '--yes')).stderr).toContain('does not list it any more');
+  expect(await read()).toEqual([other]);
+  await folder.remove();
 });
 
 test('an endpoint is changed, paused, resumed and deleted', async () => {

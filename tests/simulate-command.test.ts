@@ -91,3 +91,16 @@ test('what is not answered as documented ends with 1, a wrong command line with 
   expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('Nobody answers at http://127.0.0.1:1')]);
   expect([fault.code, fault.stderr]).toEqual([2, expect.stringContaining('cannot show the fault missingHeader')]);
 });
+
+test('a secret that was changed elsewhere is said to be no longer accepted', async () => {
+  const old = await temporaryDirectory();
+  const [, , , endpointId] = new URL(url).pathname.split('/');
+  const kept = { partner: 'benevity', endpointId, url, scheme: 'benevity-hmac', secret: 'whsec_b3RoZXJvdGhlcm90aGVy' };
+  await writeFile(join(old.path, 'credentials.json'), JSON.stringify({ baseUrl: url, endpoints: [kept] }));
+  const ended = await runHubCommand(['simulate', 'benevity'], { HUB_DATA_DIR: old.path });
+  expect([ended.code, ended.stderr]).toEqual([
+    1,
+    expect.stringContaining('no longer accepted; give the present one by'),
+  ]);
+  await old.remove();
+});

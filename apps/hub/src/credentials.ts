@@ -69,3 +69,24 @@ export const updateBaseUrl = async (dataDir: string, baseUrl: string): Promise<v
     endpoints: credentials.endpoints.map((endpoint) => ({ ...endpoint, url: moved(endpoint.url) })),
   });
 };
+
+type Proof = { secret: string } | { clientId: string; clientSecret: string };
+
+/**
+ * Keeps the new secret of an endpoint that the file lists, or takes the endpoint out of it: what is there must be good,
+ * for commands play partners with it.
+ *
+ * @param proof the new secret; undefined when the endpoint is no more
+ * @returns whether the file lists the endpoint and was written
+ */
+export const keepEndpoint = async (dataDir: string, endpointId: string, proof: Proof | undefined): Promise<boolean> => {
+  const credentials = await readCredentials(dataDir);
+  const listed = Array.isArray(credentials?.endpoints) ? credentials.endpoints : [];
+  if (credentials === undefined || !listed.some((each) => each.endpointId === endpointId)) return false;
+  const endpoints = listed.flatMap((each) => {
+    if (each.endpointId !== endpointId) return [each];
+    return proof === undefined ? [] : [{ ...each, ...proof }];
+  });
+  await write(credentialsFile(dataDir), { ...credentials, endpoints });
+  return true;
+};

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { faults } from '@impact-hub/impact-in';
 import { loadSettings } from '../config/load-settings.ts';
-import { credentialsFile, readCredentials, type Credentials } from '../credentials.ts';
+import { credentialsFile, readCredentials, type Credentials, type EndpointCredentials } from '../credentials.ts';
 import { makeDemoEndpoints, openKept, type DemoEndpoint } from '../demo/demo-endpoints.ts';
 import { hubClient, type HubClient } from '../demo/hub-client.ts';
 import { playPartners } from '../demo/play-partners.ts';
@@ -25,8 +26,11 @@ const rowOf = ({ keptPromise, who, what, answers, became }: Played): string[] =>
   became,
 ];
 
-/** Plays a scene and shows its table. @returns how many rows there were, and how many did not end as they must */
-const show = async (title: string, scene: AsyncGenerator<Played>): Promise<{ rows: number; broken: number }> => {
+/** How many rows there were, how many did not end as they must, and by which scheme an intact event was refused. */
+type Shown = { rows: number; broken: number; refused: string | undefined };
+
+/** Plays a scene and shows its table. */
+const show = async (title: string, scene: AsyncGenerator<Played>): Promise<Shown> => {
   say(`\n${title}`);
   const played: Played[] = [];
   for await (const each of scene) {
@@ -35,7 +39,9 @@ const show = async (title: string, scene: AsyncGenerator<Played>): Promise<{ row
   }
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   say(textTable([headings, ...played.map(rowOf)]));
-  return { rows: played.length, broken: played.filter(({ keptPromise }) => !keptPromise).length };
+  const broken = played.filter(({ keptPromise }) => !keptPromise);
+  const refused = broken.find(({ what, answers }) => what === faults.good.says && answers === '401');
+  return { rows: played.length, broken: broken.length, refused: refused?.who };
 };
 
 type AuditEvent = { at: string; type: string; result: string; resource: { type: string; id: string } | null };
@@ -73,17 +79,25 @@ const showMetrics = async (hub: HubClient): Promise<void> => {
 const mayCallThisMachine = (environment: NodeJS.ProcessEnv): boolean =>
   loadSettings(environment).HUB_PARTNER_PRIVATE_ADDRESSES === 'allow';
 
-const playAll = async (
-  environment: NodeJS.ProcessEnv,
-  credentials: Credentials,
-  seed: string,
-): Promise<{ rows: number; broken: number }> => {
+const isNoLongerAccepted = (scheme: string): CommandError =>
+  new CommandError(
+    `The secret of the endpoint by ${scheme} in credentials.json is no longer accepted; write the present one there,` +
+      ' or take the endpoint out of the file.',
+  );
+
+/** @throws CommandError when the hub gives no token for what the file says */
+const openAccepted = (baseUrl: string, endpoint: EndpointCredentials): Promise<DemoEndpoint> =>
+  openKept(baseUrl, endpoint).catch(() => {
+    throw isNoLongerAccepted(endpoint.scheme);
+  });
+
+const playAll = async (environment: NodeJS.ProcessEnv, credentials: Credentials, seed: string): Promise<Shown> => {
   const startedAt = new Date();
   const hub = hubClient(credentials);
   const kept: DemoEndpoint[] = [];
-  for (const endpoint of credentials.endpoints) kept.push(await openKept(credentials.baseUrl, endpoint));
+  for (const endpoint of credentials.endpoints) kept.push(await openAccepted(credentials.baseUrl, endpoint));
   const made = await makeDemoEndpoints(hub);
-  const results: { rows: number; broken: number }[] = [];
+  const results: Shown[] = [];
   try {
     results.push(await show('Partners send webhooks:', playPartners(hub, [...kept, ...made.endpoints], seed)));
     const rotated = made.endpoints.find(({ scheme }) => scheme === 'standard-webhooks');
@@ -100,9 +114,9 @@ const playAll = async (
   }
   await showAuditTrail(hub, startedAt);
   await showMetrics(hub);
-  const sum = (numberOf: (one: { rows: number; broken: number }) => number): number =>
-    results.reduce((all, one) => all + numberOf(one), 0);
-  return { rows: sum(({ rows }) => rows), broken: sum(({ broken }) => broken) };
+  const sum = (numberOf: (one: Shown) => number): number => results.reduce((all, one) => all + numberOf(one), 0);
+  const refused = results.find((one) => one.refused !== undefined)?.refused;
+  return { rows: sum(({ rows }) => rows), broken: sum(({ broken }) => broken), refused };
 };
 
 /**
@@ -116,7 +130,9 @@ export const runDemo = async (environment: NodeJS.ProcessEnv, seed: string = ran
     throw new CommandError(`There is no ${credentialsFile(HUB_DATA_DIR)}; start the hub first with: npm start`);
   await hubClient(credentials).get('/ready');
   say(`Playing partners against ${credentials.baseUrl} (seed ${seed})`);
-  const { rows, broken } = await playAll(environment, credentials, seed);
+  const { rows, broken, refused } = await playAll(environment, credentials, seed);
+  if (refused !== undefined && credentials.endpoints.some(({ scheme }) => scheme === refused))
+    throw isNoLongerAccepted(refused);
   if (broken > 0) throw new CommandError(`${broken} of ${rows} did not end as they must; see the rows marked NOT OK.`);
   say(`\nAll ${rows} ended as they must.`);
 };

@@ -15,10 +15,10 @@ export const registerEndpoints = (program: Command, environment: NodeJS.ProcessE
   addList(endpoints, withHub);
   addShow(endpoints, withHub);
   addChange(endpoints, withHub);
-  addRotate(endpoints, withHub);
+  addRotate(endpoints, withHub, environment);
   addRetireSecret(endpoints, withHub);
   addPing(endpoints, withHub);
   addSwitch(endpoints, withHub, 'pause', 'answer authentic events with 503 until it is resumed');
   addSwitch(endpoints, withHub, 'resume', 'receive again');
-  addDelete(endpoints, withHub);
+  addDelete(endpoints, withHub, environment);
 };

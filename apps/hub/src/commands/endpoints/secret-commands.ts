@@ -4,12 +4,13 @@ import { goodId } from '../hub-api/good-id.ts';
 import { parseDuration } from '../hub-api/parse-options.ts';
 import { when } from '../hub-api/print.ts';
 import { pathOfEndpoint, printCredentials, printEndpoint, type Endpoint, type Shown } from './describe-endpoint.ts';
+import { keepRotated } from './keep-credentials.ts';
 import { readGiven } from './read-given.ts';
 
 type RotateOptions = CommonOptions & { overlap?: number; force?: boolean; secretFile?: string; reason?: string };
 
 /** `hub endpoints rotate` */
-export const addRotate = (endpoints: Command, withHub: WithHub): Command =>
+export const addRotate = (endpoints: Command, withHub: WithHub, environment: NodeJS.ProcessEnv): Command =>
   hubCommand(
     endpoints,
     'rotate <endpointId>',
@@ -37,6 +38,7 @@ export const addRotate = (endpoints: Command, withHub: WithHub): Command =>
         });
         const end = made.oldSecretEndsAt === null ? 'has ended' : `ends ${when(made.oldSecretEndsAt)}`;
         printCredentials(made, `Rotated endpoint ${made.id}. The old secret ${end}.`, options);
+        await keepRotated(environment, secret === undefined ? made : { ...made, secret });
       }),
     );
 

@@ -4,6 +4,7 @@ import { goodId } from '../hub-api/good-id.ts';
 import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
 import { printJson, printLine, when } from '../hub-api/print.ts';
 import { pathOfEndpoint, type Endpoint } from './describe-endpoint.ts';
+import { keepDeleted } from './keep-credentials.ts';
 
 const sampleId = '01a1fd2a-43a6-75a0-ab21-6e9a3a717903';
 
@@ -24,7 +25,7 @@ export const addSwitch = (
   );
 
 /** `hub endpoints delete` */
-export const addDelete = (endpoints: Command, withHub: WithHub): Command =>
+export const addDelete = (endpoints: Command, withHub: WithHub, environment: NodeJS.ProcessEnv): Command =>
   hubCommand(
     endpoints,
     'delete <endpointId>',
@@ -42,5 +43,6 @@ export const addDelete = (endpoints: Command, withHub: WithHub): Command =>
         const gone = await hub.call<{ id: string; deletedAt: string }>('DELETE', pathOfEndpoint(id), { reason });
         if (options.json === true) printJson(gone);
         else printLine(`Endpoint ${gone.id} was deleted ${when(gone.deletedAt)}.`);
+        await keepDeleted(environment, gone.id);
       }),
     );

@@ -30,7 +30,9 @@ const readKeyFile = async (file: string): Promise<string> => {
   }
 };
 
-const dataDirOf = (environment: NodeJS.ProcessEnv): string => resolve(present(environment['HUB_DATA_DIR']) ?? '.hub');
+/** Where `npm start` keeps what it writes. */
+export const dataDirOf = (environment: NodeJS.ProcessEnv): string =>
+  resolve(present(environment['HUB_DATA_DIR']) ?? '.hub');
 
 const goodUrl = (url: string): string => {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;

@@ -1,8 +1,8 @@
-import { resolve } from 'node:path';
 import { defaultSchemeOf, schemesOf, type FaultInput, type PartnerName, type SchemeName } from '@impact-hub/impact-in';
 import { credentialsFile, readCredentials, type EndpointCredentials } from '../../credentials.ts';
 import { readGiven, readJsonFile } from '../endpoints/read-given.ts';
 import { UsageError } from '../hub-api/command-errors.ts';
+import { dataDirOf } from '../hub-api/hub-client.ts';
 import type { SimulateOptions } from './simulate-options.ts';
 
 /** Where simulated events go, and what the partner knows of the endpoint there. */
@@ -14,6 +14,8 @@ export type Receiver = {
   secret: string | undefined;
   clientId: string | undefined;
   profile: FaultInput['profile'];
+  /** The file that its secret was read from, when nobody gave another. */
+  keptIn: string | undefined;
 };
 
 /** A file's content without the line end. @throws UsageError when it cannot be read */
@@ -37,8 +39,7 @@ const findKept = async (
   { scheme }: SimulateOptions,
   environment: NodeJS.ProcessEnv,
 ): Promise<EndpointCredentials> => {
-  const given = environment['HUB_DATA_DIR'];
-  const dataDir = resolve(given === undefined || given === '' ? '.hub' : given);
+  const dataDir = dataDirOf(environment);
   const credentials = await readCredentials(dataDir);
   const endpoints = credentials?.endpoints ?? [];
   const found = endpoints.find((each) => each.partner === partner && (scheme === undefined || each.scheme === scheme));
@@ -60,11 +61,20 @@ export const findReceiver = async (
   const secret = secretFile === undefined ? options.secret : await readLine(secretFile);
   if (options.url !== undefined) {
     const scheme = goodScheme(partner, options.scheme ?? defaultSchemeOf(partner));
-    return { partner, url: goodUrl(options.url), scheme, secret, clientId: options.clientId, profile };
+    return {
+      partner,
+      url: goodUrl(options.url),
+      scheme,
+      secret,
+      clientId: options.clientId,
+      profile,
+      keptIn: undefined,
+    };
   }
   const kept = await findKept(partner, options, environment);
   const scheme = goodScheme(partner, kept.scheme as SchemeName);
   const own = 'secret' in kept ? kept.secret : kept.clientSecret;
   const clientId = 'clientId' in kept ? kept.clientId : undefined;
-  return { partner, url: kept.url, scheme, secret: secret ?? own, clientId, profile };
+  const keptIn = secret === undefined ? credentialsFile(dataDirOf(environment)) : undefined;
+  return { partner, url: kept.url, scheme, secret: secret ?? own, clientId, profile, keptIn };
 };

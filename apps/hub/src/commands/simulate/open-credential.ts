@@ -13,6 +13,10 @@ const need = (value: string | undefined, option: string, scheme: string): string
   return value;
 };
 
+/** What to do when the secret of an installation's own endpoint is refused. @param file credentials.json */
+export const secretRefused = (file: string): string =>
+  `If its secret was changed, the one in ${file} is no longer accepted; give the present one by --secret-file.`;
+
 const tokenSeconds = 300;
 const algorithmOf = (key: KeyObject): 'RS256' | 'ES256' => (key.asymmetricKeyType === 'ec' ? 'ES256' : 'RS256');
 
@@ -44,7 +48,8 @@ const openGrant = async (receiver: Receiver, options: SimulateOptions): Promise<
   const clientSecret = need(receiver.secret, '--secret-file', scheme);
   const tokenUrl = options.tokenUrl ?? new URL('/oauth/token', url).href;
   const token = await fetchAccessToken(tokenUrl, { clientId, clientSecret }).catch((cause: unknown) => {
-    throw new CommandError(`There is no access token from ${tokenUrl}: ${(cause as Error).message}.`, { cause });
+    const why = receiver.keptIn === undefined ? '' : ` ${secretRefused(receiver.keptIn)}`;
+    throw new CommandError(`There is no access token from ${tokenUrl}: ${(cause as Error).message}.${why}`, { cause });
   });
   return () => token;
 };

@@ -2,7 +2,7 @@ import { partnerNames, type PartnerName } from '@impact-hub/impact-in';
 import { CommandError, UsageError } from '../hub-api/command-errors.ts';
 import { runCommand } from '../hub-api/hub-command.ts';
 import { findReceiver } from './find-receiver.ts';
-import { openCredential } from './open-credential.ts';
+import { openCredential, secretRefused } from './open-credential.ts';
 import { createReport, printJsonLine } from './print-answers.ts';
 import { runSimulation } from './run-simulation.ts';
 import type { SimulateOptions } from './simulate-options.ts';
@@ -19,14 +19,19 @@ export const simulate = (name: string, options: SimulateOptions, environment: No
     const receiver = await findReceiver(goodPartner(name), options, environment);
     const credential = await openCredential(receiver, options);
     const report = createReport();
+    let refused = false;
     try {
       await runSimulation(receiver, credential, options, (simulation) => {
         report.add(simulation);
+        refused ||= !simulation.asExpected && simulation.answers.some(({ status }) => status === 401);
         if (options.json === true) printJsonLine(simulation);
       });
     } finally {
       if (options.json !== true) report.print();
     }
+    const why = refused && receiver.keptIn !== undefined ? ` ${secretRefused(receiver.keptIn)}` : '';
     if (report.unexpected() > 0)
-      throw new CommandError(`${report.unexpected()} were not answered as documented; see the rows marked NOT OK.`);
+      throw new CommandError(
+        `${report.unexpected()} were not answered as documented; see the rows marked NOT OK.${why}`,
+      );
   });
