@@ -6,12 +6,13 @@
  * Targets: 5,000 events a second for 60 s, processed at most 2 s after the last answer; at least 3 × the baseline.
  * `--rate=<n>` and `--seconds=<n>` try other loads.
  */
-import { connectSql, type Sql } from '@impact-hub/core';
+import type { Sql } from '@impact-hub/core';
 import { cpuSecondsOf } from './measure/cpu-time.ts';
 import { printTable } from './measure/describe-machine.ts';
 import type { LoadResult, LoadShape } from './measure/generate-load.ts';
 import { prepareLoad } from './measure/load-process.ts';
 import { requireOnly } from './measure/measure-load.ts';
+import { openOwnerSql } from './measure/open-database.ts';
 import type { WebhookTarget } from './measure/request-source.ts';
 import { startServer, type ServerProcess } from './measure/start-server.ts';
 import { startBenchStores, type BenchStores } from './measure/start-stores.ts';
@@ -160,11 +161,7 @@ export const benchmark: Benchmark = {
     const backlogEvents = quick ? 1_000 : 10_000;
     const stores = await startBenchStores();
     const gateway = await startServer('apps/hub/src/main.ts', ['start', '--target', 'gateway'], stores.settings);
-    const sql = connectSql(stores.ownerUrl, {
-      maxConnections: 1,
-      applicationName: 'bench',
-      statementTimeoutMs: 120_000,
-    });
+    const sql = openOwnerSql(stores);
     try {
       const single = await drainBacklog(stores, gateway, sql, false, backlogEvents);
       const batched = await drainBacklog(stores, gateway, sql, true, backlogEvents * 3);

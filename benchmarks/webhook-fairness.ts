@@ -5,11 +5,12 @@
  * Targets, beside ten times as many: the quiet partner's acknowledgements have a p99 below 100 ms, all are 200; its events
  * are processed, p99, in 2 s, although those of the noisy one queue up.
  */
-import { connectSql, type Sql } from '@impact-hub/core';
+import type { Sql } from '@impact-hub/core';
 import { printTable } from './measure/describe-machine.ts';
 import type { LoadResult, LoadShape } from './measure/generate-load.ts';
 import { prepareLoad, type PreparedLoad } from './measure/load-process.ts';
 import { requireOnly } from './measure/measure-load.ts';
+import { openOwnerSql } from './measure/open-database.ts';
 import type { WebhookTarget } from './measure/request-source.ts';
 import { startServer, type ServerProcess } from './measure/start-server.ts';
 import { startBenchStores, type BenchStores } from './measure/start-stores.ts';
@@ -129,11 +130,7 @@ export const benchmark: Benchmark = {
     const stores = await startBenchStores();
     const gateway = await startServer('apps/hub/src/main.ts', ['start', '--target', 'gateway'], stores.settings);
     const worker = await startServer('apps/hub/src/main.ts', ['start', '--target', 'worker'], stores.settings);
-    const sql = connectSql(stores.ownerUrl, {
-      maxConnections: 1,
-      applicationName: 'bench',
-      statementTimeoutMs: 120_000,
-    });
+    const sql = openOwnerSql(stores);
     try {
       const { rows, tenTimes } = await measureAll({ stores, gateway, sql, durationMs: quick ? 2_000 : 15_000 });
       printTable(rows);
