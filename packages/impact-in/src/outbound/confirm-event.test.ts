@@ -1,8 +1,17 @@
-import { expect, test } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PartnerEvent } from '../partners/partner.ts';
+import { createConfirmEvent } from './confirm-event.ts';
 import { useStage } from './test-outbound.ts';
 
-const stage = await useStage();
+const stage = await useStage({ hub: { outbound: { http: { timeoutMs: 20_000 } } } });
+const silent = createServer(() => undefined);
+beforeAll(() => new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve)));
+afterAll(() => {
+  silent.closeAllConnections();
+  silent.close();
+});
 
 const event = (correlationId: string | null, status: PartnerEvent['status'] = 'success'): PartnerEvent => ({
   eventId: null,
@@ -42,3 +51,14 @@ test('an event whose partner does not answer is asked about later', async () => 
   const answer = await stage.deps.confirmEvent({ companyId, partner: 'goodera', event: event('x') });
   expect(answer).toEqual({ outcome: 'unreachable', reason: 'the partner could not be reached' });
 });
+
+test.each(['goodera', 'goodera-key'] as const)(
+  'no partner that takes its time with %s keeps others from being asked',
+  async (api) => {
+    const companyId = await stage.hub.addCompany();
+    const { port } = silent.address() as AddressInfo;
+    await stage.connect(companyId, api, { baseUrl: `http://127.0.0.1:${port}` });
+    const answer = await createConfirmEvent(stage.deps, 100)({ companyId, partner: 'goodera', event: event('x') });
+    expect(answer).toEqual({ outcome: 'unreachable', reason: 'no answer in time' });
+  },
+);

@@ -43,7 +43,12 @@ const compare = (event: PartnerEvent, connection: OpenConnection, { status, body
   return { outcome: 'denied', reason: `the partner’s record is ${found}, not ${event.status}` };
 };
 
-const ask = async (deps: Deps, row: ConnectionRow, event: PartnerEvent): Promise<EventConfirmation> => {
+const ask = async (
+  deps: Deps,
+  row: ConnectionRow,
+  event: PartnerEvent,
+  signal: AbortSignal,
+): Promise<EventConfirmation> => {
   const connection = await openConnection(deps.crypto, row);
   const { outbound, clock } = deps;
   const path = connection.api.recordPath ?? '';
@@ -51,8 +56,11 @@ const ask = async (deps: Deps, row: ConnectionRow, event: PartnerEvent): Promise
     .get(breakerNameOf(row), partnerBreaker)
     .run(
       () =>
-        callAuthenticated({ ...outbound, clock }, connection, (token) =>
-          buildReading(connection, path, token, event.correlationId ?? ''),
+        callAuthenticated(
+          { ...outbound, clock },
+          connection,
+          (token) => buildReading(connection, path, token, event.correlationId ?? ''),
+          signal,
         ),
       {
         isFailure: (ended) =>
@@ -66,15 +74,30 @@ const ask = async (deps: Deps, row: ConnectionRow, event: PartnerEvent): Promise
 /** Dots alone lead to another path, however they are encoded (RFC 3986 §5.2.4), and half a surrogate pair to none. */
 const isRecordId = (id: string | null): boolean => id !== null && id.isWellFormed() && !/^\.*$/.test(id);
 
+/** Whoever asks holds a transaction and one of a few places meanwhile; it asks again later. */
+const defaultPatienceMs = 5_000;
+
+/** With a token to be had first, the call itself may take longer than anybody waits for it. */
+const inTime = (
+  work: (signal: AbortSignal) => Promise<EventConfirmation>,
+  patienceMs: number,
+): Promise<EventConfirmation> => {
+  const signal = AbortSignal.timeout(patienceMs);
+  const tooLate = new Promise<EventConfirmation>((resolve) =>
+    signal.addEventListener('abort', () => resolve(unreachable('no answer in time'))),
+  );
+  return Promise.race([tooLate, work(signal)]);
+};
+
 /** Makes the question to a partner's API whether an event is true; see `ConfirmEvent`. */
 export const createConfirmEvent =
-  (deps: Deps): ConfirmEvent =>
+  (deps: Deps, patienceMs = defaultPatienceMs): ConfirmEvent =>
   async ({ companyId, partner, event }) => {
     if (!isRecordId(event.correlationId)) return { outcome: 'denied', reason: 'the event names no record' };
     const row = await findReadable(deps, companyId, partner);
     if (row === undefined) return { outcome: 'no_connection' };
     try {
-      return await ask(deps, row, event);
+      return await inTime((signal) => ask(deps, row, event, signal), patienceMs);
     } catch (error) {
       if (error instanceof BreakerOpenError) return unreachable('the partner is not called after repeated failures');
       if (error instanceof CallFailed) return unreachable(explanations[error.errorClass]);
