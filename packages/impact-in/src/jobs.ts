@@ -44,7 +44,7 @@ const conflict = defineJob({
   handler: ({ payload, deps, tx }) => reportConflict(tx, deps, payload),
 });
 
-/** Each holds a connection while the partner's API thinks. */
+/** Each holds a connection while the partner’s API thinks, which `outbound/confirm-event.ts` lets it for five seconds. */
 const confirmationConcurrency = 2;
 
 const confirm = defineJob({
