@@ -12,6 +12,8 @@ export type ReceiptFilter = {
   /** Up to its colon. */
   reason?: string | undefined;
   requestId?: string | undefined;
+  /** Refused and quarantined ones only: whose event was taken later, or was not. */
+  taken?: boolean | undefined;
   eventId?: string | undefined;
   correlationId?: string | undefined;
   from?: Date | undefined;
@@ -69,8 +71,15 @@ export const findSealedReceipts = async (tx: Tx, ids: readonly string[]): Promis
   return tx.sql.unsafe<SealedReceipt[]>(findSealedSql, parameters, { prepare: false });
 };
 
-const isNotAccepted = ({ outcome, reason }: ReceiptFilter): boolean =>
-  reason !== undefined || (outcome !== undefined && outcome !== 'accepted');
+const wasTaken = sql`(
+  exists (select from impact_in_reverification v where v.receipt_id = ${impactInReceipt.id} and v.result <> 'refused')
+  or exists (select from impact_in_confirmation c where c.receipt_id = ${impactInReceipt.id} and c.state = 'confirmed'))`;
+
+const wasTakenLater = (taken: boolean): SQL =>
+  sql`${impactInReceipt.outcome} in ('rejected', 'quarantined') and ${taken ? wasTaken : sql`not ${wasTaken}`}`;
+
+const isNotAccepted = ({ outcome, reason, taken }: ReceiptFilter): boolean =>
+  reason !== undefined || taken !== undefined || (outcome !== undefined && outcome !== 'accepted');
 
 export const selectReceipts = (
   tx: Tx,
@@ -89,6 +98,7 @@ export const selectReceipts = (
         // Said so that the planner may use the small index of what was not accepted.
         isNotAccepted(filter) ? sql`${r.outcome} <> 'accepted'` : undefined,
         filter.reason === undefined ? undefined : sql`split_part(${r.reason}, ':', 1) = ${filter.reason}`,
+        filter.taken === undefined ? undefined : wasTakenLater(filter.taken),
         filter.requestId === undefined ? undefined : eq(r.requestId, filter.requestId),
         filter.outcome === undefined ? undefined : eq(r.outcome, filter.outcome),
         filter.endpointId === undefined ? undefined : eq(r.endpointId, filter.endpointId),

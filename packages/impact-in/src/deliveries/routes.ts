@@ -1,6 +1,7 @@
 import { coreProblems, decodeCursor, routeDefiner, toPage } from '@impact-hub/core';
 import type { ImpactInDeps } from '../deps.ts';
 import { findSending, showAttempts } from '../outbound/deliveries/attempt-log.ts';
+import { showReceipts } from '../receipts/reverify/show-taken.ts';
 import { deliveryNotFound, receiptNotFound } from '../problems.ts';
 import { countTraffic, countWork, findDelivery, selectDeliveries } from './delivery-repository.ts';
 import { findReceipt, selectReceipts, type ReceiptFilter } from './receipt-repository.ts';
@@ -12,7 +13,7 @@ import {
   receiptListQuery,
   receiptPage,
   receiptParams,
-  receiptView,
+  shownReceipt,
   statsQuery,
   statsView,
 } from './schema.ts';
@@ -95,7 +96,9 @@ const listReceipts = defineRoute({
     const { limit, cursor: cursorText, ...asked } = query;
     const cursor = cursorText === undefined ? undefined : decodeCursor(cursorText);
     const filter = { ...asked, from: searchFrom(asked, deps.clock.nowMs()) };
-    const rows = await deps.db.company(principal.companyId, (tx) => selectReceipts(tx, filter, { cursor, limit }));
+    const rows = await deps.db.company(principal.companyId, async (tx) =>
+      showReceipts(tx, await selectReceipts(tx, filter, { cursor, limit })),
+    );
     return toPage(rows, limit, byReceipt);
   },
 });
@@ -107,11 +110,13 @@ const getReceipt = defineRoute({
   summary: 'Read one receipt, without its encrypted contents',
   access,
   input: { params: receiptParams },
-  output: { 200: receiptView },
+  output: { 200: shownReceipt },
   handler: async ({ input, principal, deps }) => {
-    const found = await deps.db.company(principal.companyId, (tx) => findReceipt(tx, input.params.id));
-    if (found === undefined) throw receiptNotFound();
-    return found;
+    return deps.db.company(principal.companyId, async (tx) => {
+      const found = await findReceipt(tx, input.params.id);
+      if (found === undefined) throw receiptNotFound();
+      return (await showReceipts(tx, [found]))[0];
+    });
   },
 });
 

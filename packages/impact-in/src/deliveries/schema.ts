@@ -1,6 +1,7 @@
 import { pageQuery, timestampInput } from '@impact-hub/core';
 import { z } from 'zod';
 import { partnerName } from '../endpoints/schema.ts';
+import { reverificationResults } from '../receipts/reverify/find-reverification.ts';
 import { pointerPattern } from '../receipts/search/read-terms.ts';
 import { awaitingConfirmation } from '../inbox/store-receipts.ts';
 import { deliveryOutcomes, deliveryStatuses, receiptOutcomes } from '../tables.ts';
@@ -65,6 +66,11 @@ export const receiptListQuery = z.strictObject({
     .optional()
     .describe('Why it was rejected or quarantined, up to the colon.'),
   requestId: searchText.optional().describe('The `requestId` of the answer, a 401 too.'),
+  taken: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .transform((value) => value === 'true')
+    .optional()
+    .describe('`false`: rejected and quarantined ones that still wait for somebody; `true`: those taken since.'),
 });
 export const statsQuery = z.strictObject({
   from: timestampInput.optional().describe('Default: 24 hours before `to`.'),
@@ -164,7 +170,24 @@ export const receiptView = z.object({
     .number()
     .describe('From arrival until the receipt went to the database; of a rejected one, until it was answered.'),
 });
-export const receiptPage = z.object({ data: z.array(receiptView), nextCursor: z.string().nullable() });
+export const shownReceipt = receiptView.extend({
+  taken: z
+    .boolean()
+    .nullable()
+    .describe(
+      'Of a rejected or quarantined one: whether its event was taken later, verified again or confirmed by the partner.',
+    ),
+  reverification: z
+    .object({
+      result: z.enum(reverificationResults),
+      reason: z.string().nullable(),
+      originalId: z.uuid().nullable(),
+      at: z.date(),
+    })
+    .nullable()
+    .describe('When it was last verified again, and what came of it.'),
+});
+export const receiptPage = z.object({ data: z.array(shownReceipt), nextCursor: z.string().nullable() });
 
 const counts = z.record(z.string(), z.int());
 export const statsView = z.object({

@@ -9,9 +9,9 @@ import { receiptNotFound } from '../problems.ts';
 import { explainLimited } from './problems.ts';
 import { countWithin } from './reverify/kept-bytes.ts';
 import { findReceipts, previewReceipts, reverifyReceipts } from './reverify/reverify-receipts.ts';
-import { reverificationPage, reverificationView, reverifyBody, type ReverifyInput } from './reverify/schema.ts';
+import { reverificationPage, reverifyAnswer, reverifyBody, type ReverifyInput } from './reverify/schema.ts';
 import { searchRoutes } from './search/routes.ts';
-import { reverificationResults, type Reverification } from './reverify/find-reverification.ts';
+import { reverifyResults, type ReverifyAnswer } from './reverify/find-reverification.ts';
 
 const defineRoute = routeDefiner<ImpactInDeps>();
 const canRead = { scopes: ['deliveries:read'] } as const;
@@ -46,7 +46,7 @@ const reverifyOne = defineRoute({
     'With the secrets and schemas of today and the clock at its arrival: what was too old then stays refused. An event that is authentic and new is processed as if it had just arrived; its delivery has the id of the receipt.',
   access: canReplay,
   input: { params: receiptParams },
-  output: { 200: reverificationView },
+  output: { 200: reverifyAnswer },
   handler: async ({ input, principal, deps, request }) => {
     const { companyId } = principal;
     const found = await findReceipts(deps, companyId, [input.params.id]);
@@ -79,10 +79,10 @@ const selectPage = async (deps: ImpactInDeps, companyId: string, body: ReverifyI
   }));
 };
 
-const countResults = (data: readonly Reverification[]) => {
+const countResults = (data: readonly ReverifyAnswer[]) => {
   const count = (kind: string): number => data.filter(({ result }) => result === kind).length;
-  return Object.fromEntries(reverificationResults.map((kind) => [kind, count(kind)])) as Record<
-    Reverification['result'],
+  return Object.fromEntries(reverifyResults.map((kind) => [kind, count(kind)])) as Record<
+    ReverifyAnswer['result'],
     number
   >;
 };

@@ -4,7 +4,13 @@ import type { Clock, Database } from '@impact-hub/core';
 import { findReceipt, findSealedReceipts, type ReceiptSummary } from '../../deliveries/receipt-repository.ts';
 import type { Records } from '../records.ts';
 import { judgeReceipt, type Judgement } from './judge-receipt.ts';
-import type { Reverification } from './find-reverification.ts';
+import {
+  alreadyTaken,
+  findTaken,
+  isOpenToTaking,
+  type Reverification,
+  type ReverifyAnswer,
+} from './find-reverification.ts';
 import { portionsOf } from './kept-bytes.ts';
 import { takeReceipt, type Reverifier } from './take-receipt.ts';
 
@@ -55,20 +61,39 @@ export const findReceipts = (deps: Deps, companyId: string, ids: readonly string
     return found;
   });
 
-const preview = ({ receipt, judged }: Judged): Reverification => ({
+const preview = ({ receipt, judged }: Judged): ReverifyAnswer => ({
   receiptId: receipt.id,
   originalId: null,
+  taken: null,
   ...(judged.verdict === 'refused'
     ? { result: 'refused', reason: judged.reason }
     : { result: judged.needsConfirmation ? 'awaiting_confirmation' : 'accepted', reason: null }),
 });
+
+type SetApart = { known: ReverifyAnswer[]; open: ReceiptSummary[] };
+
+/** What was decided for good needs no judgement: no request is decrypted for it. */
+const setTakenApart = async (deps: Deps, companyId: string, receipts: readonly ReceiptSummary[]): Promise<SetApart> => {
+  const ids = receipts.map(({ id }) => id);
+  const taken: Map<string, Reverification> = await deps.db.company(companyId, (tx) => findTaken(tx, ids));
+  return { known: [...taken.values()].map(alreadyTaken), open: receipts.filter(({ id }) => !taken.has(id)) };
+};
+
+const inOrder = (receipts: readonly ReceiptSummary[], answers: readonly ReverifyAnswer[]): ReverifyAnswer[] => {
+  const byId = new Map(answers.map((answer) => [answer.receiptId, answer]));
+  return receipts.flatMap(({ id }) => byId.get(id) ?? []);
+};
 
 /** What would be said of them now, duplicates not yet looked for. Writes nothing. */
 export const previewReceipts = async (
   deps: Deps,
   companyId: string,
   receipts: readonly ReceiptSummary[],
-): Promise<Reverification[]> => (await judgeAll(deps, companyId, receipts)).map(preview);
+): Promise<ReverifyAnswer[]> => {
+  const { known, open } = await setTakenApart(deps, companyId, receipts);
+  const judged = (await judgeAll(deps, companyId, open)).map(preview);
+  return inOrder(receipts, [...known, ...judged]);
+};
 
 /**
  * Verifies refused receipts again, with the secrets of today and the clock at their arrival, and reads quarantined ones
@@ -81,17 +106,15 @@ export const reverifyReceipts = async (
   companyId: string,
   receipts: readonly ReceiptSummary[],
   by: Reverifier,
-): Promise<Reverification[]> => {
-  const judgements = await judgeAll(deps, companyId, receipts);
-  const results = new Map<string, Reverification>();
-  for (const { receipt, judged } of judgements.toSorted(byKey))
-    results.set(
-      receipt.id,
-      receipt.outcome === 'rejected' || receipt.outcome === 'quarantined'
+): Promise<ReverifyAnswer[]> => {
+  const { known: answers, open } = await setTakenApart(deps, companyId, receipts);
+  for (const { receipt, judged } of (await judgeAll(deps, companyId, open)).toSorted(byKey))
+    answers.push(
+      isOpenToTaking(receipt)
         ? await deps.db.company(companyId, (tx) => takeReceipt(tx, deps, { receipt, judged, by }))
         : preview({ receipt, judged }),
     );
-  const reverifications = receipts.flatMap(({ id }) => results.get(id) ?? []);
+  const reverifications = inOrder(receipts, answers);
   const counts: Record<string, number> = {};
   for (const { result } of reverifications) counts[result] = (counts[result] ?? 0) + 1;
   await deps.db.company(companyId, (tx) =>

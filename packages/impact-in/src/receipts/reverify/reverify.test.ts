@@ -5,7 +5,13 @@ import { post } from '../../replay/test-replays.ts';
 import { eventOf, read, sendSigned, useTestHub } from '../../test-hub.ts';
 import { keepQuarantined, keepRejected, signedRequest } from '../test-kept.ts';
 
-type Result = { receiptId: string; result: string; reason: string | null; originalId: string | null };
+type Result = {
+  receiptId: string;
+  result: string;
+  reason: string | null;
+  originalId: string | null;
+  taken: string | null;
+};
 type Page = { dryRun: boolean; counts: Record<string, number>; data: Result[]; nextCursor: string | null };
 
 const hub = await useTestHub();
@@ -37,7 +43,13 @@ describe('a refused receipt', () => {
     const event = eventNamed('known by now');
     const id = await rejected(event.body);
     const before = await receiptRowOf(id);
-    expect(await reverify(id)).toEqual({ receiptId: id, result: 'accepted', reason: null, originalId: null });
+    expect(await reverify(id)).toEqual({
+      receiptId: id,
+      result: 'accepted',
+      reason: null,
+      originalId: null,
+      taken: null,
+    });
     await hub.runJobs();
     expect(await deliveriesOf(event.eventId)).toEqual([id]);
     expect(await receiptRowOf(id)).toEqual(before);
@@ -50,7 +62,9 @@ describe('a refused receipt', () => {
     const event = eventNamed('once');
     const id = await rejected(event.body);
     const results = await Promise.all(Array.from({ length: 6 }, () => reverify(id)));
-    expect(new Set(results.map(({ result }) => result))).toEqual(new Set(['accepted']));
+    expect(results.map(({ result, taken }) => taken ?? result)).toEqual(results.map(() => 'accepted'));
+    expect(results.filter(({ result }) => result === 'accepted')).toHaveLength(1);
+    expect(results.filter(({ result }) => result === 'already_taken')).toHaveLength(5);
     expect(await hub.owner`select 1 from job where payload->>'receiptId' = ${id}`).toHaveLength(1);
     await hub.runJobs();
     expect(await deliveriesOf(event.eventId)).toEqual([id]);
@@ -188,6 +202,44 @@ describe('many at once', () => {
     } while (cursor !== null);
     expect(seen.toSorted()).toEqual(ids.toSorted());
     expect((await reverifyMany({ ids: [ids[0], newId()] })).data.map(({ receiptId }) => receiptId)).toEqual([ids[0]]);
+    for (const dryRun of [true, false]) {
+      const again = await reverifyMany({ ...window, limit: 10, dryRun });
+      expect(again.counts).toMatchObject({ accepted: 0, already_taken: 7 });
+      expect(again.data.every(({ taken }) => taken === 'accepted')).toBe(true);
+    }
+  });
+
+  test('leave those in the lists that nobody has taken, and the others say what became of them', async () => {
+    const place = await hub.addEndpoint(companyId, { partner: 'benevity' });
+    const keep = async (seed: string, secret = place.secret): Promise<string> => {
+      const request = signedRequest(place, eventNamed(seed).body, { secret });
+      return (await keepRejected(hub, place, request, { reason: 'signature_mismatch' })) ?? '';
+    };
+    const untried = await keep('untried');
+    const refused = await keep('refused again', 'another secret');
+    const taken = await keep('taken by now');
+    const confirmed = await keepQuarantined(hub, place, signedRequest(place, eventNamed('confirmed').body));
+    await sendSigned(hub, place, eventNamed('at once').body);
+    await hub.owner`
+      insert into impact_in_confirmation (receipt_id, company_id, endpoint_id, partner, state, attempts, created_at, updated_at)
+      values (${confirmed}, ${companyId}, ${place.id}, 'benevity', 'confirmed', 1, now(), now())`;
+    await reverifyMany({ ids: [refused, taken] });
+    type Listed = { id: string; outcome: string; taken: boolean | null; reverification: object | null };
+    const listed = async (more = '') =>
+      (await read(hub, companyId, `/receipts?endpointId=${place.id}${more}`)).json<{ data: Listed[] }>().data;
+    expect((await listed('&taken=false')).map(({ id }) => id)).toEqual([refused, untried]);
+    expect((await listed('&taken=true')).map(({ id }) => id)).toEqual([confirmed, taken]);
+    expect((await listed('&taken=false&limit=1')).map(({ id }) => id)).toEqual([refused]);
+    const [atOnce, ...later] = await listed();
+    expect(atOnce).toMatchObject({ outcome: 'accepted', taken: null, reverification: null });
+    expect(later).toMatchObject([
+      { id: confirmed, taken: true, reverification: null },
+      { id: taken, taken: true, reverification: { result: 'accepted', reason: null, at: expect.any(String) } },
+      { id: refused, taken: false, reverification: { result: 'refused', reason: 'signature_mismatch' } },
+      { id: untried, taken: false, reverification: null },
+    ]);
+    expect((await read(hub, companyId, `/receipts/${taken}`)).json()).toEqual(later[1]);
+    expect((await read(hub, companyId, '/receipts?taken=perhaps')).statusCode).toBe(400);
   });
 
   test('a selection that contradicts itself is refused, naming the field', async () => {

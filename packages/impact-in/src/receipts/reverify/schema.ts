@@ -1,7 +1,7 @@
 import { timestampInput } from '@impact-hub/core';
 import { z } from 'zod';
 import { partnerName } from '../../endpoints/schema.ts';
-import { reverificationResults } from './find-reverification.ts';
+import { reverificationResults, reverifyResults } from './find-reverification.ts';
 
 const maxAtOnce = 500;
 const dryRun = z.boolean().default(false).describe('Says what would be taken now, and changes nothing.');
@@ -43,9 +43,18 @@ export const reverificationView = z.object({
   originalId: z.uuid().nullable().describe('Of a duplicate or conflict: the receipt that had the event first.'),
 });
 
+export const reverifyAnswer = reverificationView.extend({
+  result: z
+    .enum(reverifyResults)
+    .describe(
+      'refused can be tried again; already_taken: an earlier call decided it; everything else stands from now on: the event was taken, or a copy of it had been.',
+    ),
+  taken: z.enum(reverificationResults).nullable().describe('Of already_taken: what had become of it.'),
+});
+
 export const reverificationPage = z.object({
   dryRun: z.boolean(),
-  counts: z.record(z.enum(reverificationResults), z.int()),
-  data: z.array(reverificationView),
+  counts: z.record(z.enum(reverifyResults), z.int()),
+  data: z.array(reverifyAnswer),
   nextCursor: z.string().nullable(),
 });

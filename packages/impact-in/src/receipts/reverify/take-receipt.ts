@@ -3,7 +3,7 @@ import { enqueueJob, type Clock, type RequestInfo, type Tx } from '@impact-hub/c
 import { z } from 'zod';
 import type { ReceiptSummary } from '../../deliveries/receipt-repository.ts';
 import { confirmReceiptJob, processReceiptJob, reportConflictJob } from '../../inbox/store-receipts.ts';
-import { findReverification, type Reverification } from './find-reverification.ts';
+import { alreadyTaken, findReverification, type Reverification, type ReverifyAnswer } from './find-reverification.ts';
 import type { Judgement } from './judge-receipt.ts';
 
 /** Who has receipts verified again. */
@@ -57,7 +57,7 @@ const lockRecord = async (tx: Tx, receiptId: string, { actor }: Reverifier, now:
 
 /**
  * Writes down what was judged of a receipt, and has its event processed if it is authentic and new: once, however often
- * and at whatever moment this and fresh copies of the event come. What was decided for good is told again.
+ * and at whatever moment this and fresh copies of the event come. What was decided for good stays.
  *
  * @throws Error when the database refuses; nothing is written then
  */
@@ -65,10 +65,10 @@ export const takeReceipt = async (
   tx: Tx,
   deps: { clock: Clock },
   { receipt, judged, by }: { receipt: ReceiptSummary; judged: Judgement; by: Reverifier },
-): Promise<Reverification> => {
+): Promise<ReverifyAnswer> => {
   const now = deps.clock.now();
   const record = await lockRecord(tx, receipt.id, by, now);
-  if (record.result !== 'refused') return record;
+  if (record.result !== 'refused') return alreadyTaken(record);
   const isAuthentic = judged.verdict === 'authentic';
   const taken: Taken = isAuthentic ? await claimEvent(tx, receipt, judged) : { result: 'refused', originalId: null };
   const reason = isAuthentic ? null : judged.reason;
@@ -96,5 +96,5 @@ export const takeReceipt = async (
       },
     });
   }
-  return { receiptId: receipt.id, reason, ...taken };
+  return { receiptId: receipt.id, reason, ...taken, taken: null };
 };
