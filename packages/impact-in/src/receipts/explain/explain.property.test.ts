@@ -95,7 +95,9 @@ test('bodies of any depth and shape are explained, in bounded work', async () =>
   const endpoint = endpoints['benevity-hmac'] as TestEndpoint;
   const deep = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
   const objects = `${'{"a":'.repeat(2_000)}1${'}'.repeat(2_000)}`;
-  for (const text of [deep(8_000), deep(1_000), objects, '', '\u0000', '"\\ud800"', '\n'.repeat(16_000)]) {
+  const long = `${'['.repeat(2_300)}${'0,'.repeat(5_000)}0${']'.repeat(2_300)}`;
+  const lines = '\n'.repeat(16_000);
+  for (const text of [deep(8_000), deep(1_000), objects, long, '', '\u0000', '"\\ud800"', lines, `${lines}x`]) {
     const request = signedRequest(endpoint, Buffer.from(text), { secret: 'another secret' });
     const id = await keepRejected(hub, endpoint, request);
     const answer = await read(hub, companyId, `/receipts/${id}/explain`);
