@@ -2,7 +2,9 @@ import type { Clock } from '@impact-hub/core';
 import type { OpenConnection } from '../connections/open-connection.ts';
 import { CallFailed, type HttpCall, type HttpClient } from './http-client.ts';
 import { addressOf } from './build-request.ts';
-import { parseFields, textAt, type Fields } from './read-answer.ts';
+import { createEraser } from './erase-texts.ts';
+import { maxTextCharacters, parseFields, textAt, type Fields } from './read-answer.ts';
+import { writtenForms } from './written-forms.ts';
 
 /** The partner gave no token. */
 export class TokenRefused extends Error {
@@ -41,7 +43,9 @@ export const basicPair = (id: string, secret: string): string =>
   `${encodeURIComponent(id)}:${encodeURIComponent(secret)}`;
 const basic = (id: string, secret: string): string => `Basic ${Buffer.from(basicPair(id, secret)).toString('base64')}`;
 
-const tokenCall = (connection: OpenConnection, grant: Record<string, string>): HttpCall => {
+type Grant = { grant_type: string; refresh_token?: string };
+
+const tokenCall = (connection: OpenConnection, grant: Grant): HttpCall => {
   const { api, credentials } = connection;
   if (api.auth.kind !== 'oauth') throw new TypeError(`${connection.apiName} has no tokens`);
   const { clientId = '', clientSecret = '' } = credentials;
@@ -74,17 +78,19 @@ export const createAccessTokens = (deps: { http: HttpClient; clock: Clock; maxTo
   const kept = new Map<string, Token>();
   const underWay = new Map<string, Promise<Token>>();
 
-  const ask = async (connection: OpenConnection, grant: Record<string, string>): Promise<Token> => {
+  const ask = async (connection: OpenConnection, grant: Grant): Promise<Token> => {
     const answer = await http.call(tokenCall(connection, grant));
     const fields = parseFields(answer.body) ?? {};
     const accessToken = fields['access_token'];
     if (answer.status === 200 && typeof accessToken === 'string' && tokenPattern.test(accessToken)) {
-      const refreshToken = typeof fields['refresh_token'] === 'string' ? fields['refresh_token'] : null;
+      const { refresh_token: given } = fields;
+      const refreshToken = typeof given === 'string' && tokenPattern.test(given) ? given : null;
       return { accessToken, refreshToken, renewAtMs: clock.nowMs() + renewAfterMs(lifetimeOf(fields)) };
     }
     const isOfCredentials = [400, 401, 403].includes(answer.status);
     const reason = textAt(fields, ['error_description', 'error']) ?? `status ${answer.status}`;
-    throw new TokenRefused(answer.status, `no access token: ${reason}`, isOfCredentials);
+    const eraseToken = createEraser(writtenForms(grant.refresh_token ?? ''), maxTextCharacters);
+    throw new TokenRefused(answer.status, `no access token: ${eraseToken(reason)}`, isOfCredentials);
   };
   const obtain = async (connection: OpenConnection, refreshToken: string | null): Promise<Token> => {
     if (refreshToken !== null)
