@@ -52,12 +52,15 @@ export type HttpClientOptions = {
   lookUp?: LookUp;
 };
 
-/** An answer is a few hundred bytes, a batch's some ten thousand; partners are slow rather than fast. */
+/**
+ * An answer is a few hundred bytes, a batch's some ten thousand; partners are slow rather than fast. A host has room for
+ * all calls of a process (`start-sender.ts`): one company's that hang must not keep another's from being made.
+ */
 export const httpClientDefaults = {
   timeoutMs: 20_000,
   connectTimeoutMs: 5_000,
   maxAnswerBytes: 262_144,
-  connectionsPerHost: 16,
+  connectionsPerHost: 64,
 } as const;
 
 const neverConnected = new Set([
