@@ -1,7 +1,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PartnerEvent } from '../partners/partner.ts';
+import { testConnection } from './connections/test-connection.ts';
+import { impactInConnection } from './tables.ts';
 import { createConfirmEvent } from './confirm-event.ts';
 import { useStage } from './test-outbound.ts';
 
@@ -53,12 +56,17 @@ test('an event whose partner does not answer is asked about later', async () => 
 });
 
 test.each(['goodera', 'goodera-key'] as const)(
-  'no partner that takes its time with %s keeps others from being asked',
+  'no partner that takes its time with %s is waited for when a record is read or the connection tried',
   async (api) => {
     const companyId = await stage.hub.addCompany();
     const { port } = silent.address() as AddressInfo;
     await stage.connect(companyId, api, { baseUrl: `http://127.0.0.1:${port}` });
     const answer = await createConfirmEvent(stage.deps, 100)({ companyId, partner: 'goodera', event: event('x') });
     expect(answer).toEqual({ outcome: 'unreachable', reason: 'no answer in time' });
+    const [row] = await stage.hub.db.company(companyId, (tx) =>
+      tx.orm.select().from(impactInConnection).where(eq(impactInConnection.companyId, companyId)),
+    );
+    const tested = await testConnection(stage.deps, row!, 100);
+    expect(tested).toMatchObject({ reachable: false, detail: 'no answer in time' });
   },
 );

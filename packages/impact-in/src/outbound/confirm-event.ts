@@ -7,6 +7,7 @@ import { openConnection, type OpenConnection } from './connections/open-connecti
 import type { SendingDeps } from './outbound-deps.ts';
 import { partnerApiNames, partnerApis } from './partner-apis.ts';
 import { TokenRefused } from './sending/access-tokens.ts';
+import { answerInTime } from './sending/answer-in-time.ts';
 import { breakerNameOf, partnerBreaker } from './sending/breaker-name.ts';
 import { buildReading } from './sending/build-request.ts';
 import { callAuthenticated, explanations } from './sending/call-partner.ts';
@@ -77,18 +78,6 @@ const isRecordId = (id: string | null): boolean => id !== null && id.isWellForme
 /** Whoever asks holds a transaction and one of a few places meanwhile; it asks again later. */
 const defaultPatienceMs = 5_000;
 
-/** With a token to be had first, the call itself may take longer than anybody waits for it. */
-const inTime = (
-  work: (signal: AbortSignal) => Promise<EventConfirmation>,
-  patienceMs: number,
-): Promise<EventConfirmation> => {
-  const signal = AbortSignal.timeout(patienceMs);
-  const tooLate = new Promise<EventConfirmation>((resolve) =>
-    signal.addEventListener('abort', () => resolve(unreachable('no answer in time'))),
-  );
-  return Promise.race([tooLate, work(signal)]);
-};
-
 /** Makes the question to a partner's API whether an event is true; see `ConfirmEvent`. */
 export const createConfirmEvent =
   (deps: Deps, patienceMs = defaultPatienceMs): ConfirmEvent =>
@@ -97,7 +86,9 @@ export const createConfirmEvent =
     const row = await findReadable(deps, companyId, partner);
     if (row === undefined) return { outcome: 'no_connection' };
     try {
-      return await inTime((signal) => ask(deps, row, event, signal), patienceMs);
+      return await answerInTime(patienceMs, unreachable('no answer in time'), (signal) =>
+        ask(deps, row, event, signal),
+      );
     } catch (error) {
       if (error instanceof BreakerOpenError) return unreachable('the partner is not called after repeated failures');
       if (error instanceof CallFailed) return unreachable(explanations[error.errorClass]);

@@ -2,6 +2,7 @@ import type { ConnectionRow } from '../tables.ts';
 import type { SendingDeps } from '../outbound-deps.ts';
 import { pathOf } from '../partner-apis.ts';
 import { TokenRefused } from '../sending/access-tokens.ts';
+import { answerInTime } from '../sending/answer-in-time.ts';
 import { buildReading } from '../sending/build-request.ts';
 import { callAuthenticated, explanations } from '../sending/call-partner.ts';
 import { CallFailed } from '../sending/http-client.ts';
@@ -40,6 +41,10 @@ const judge = (status: number, hasToken: boolean, tellsByPost: boolean): Finding
   return { ...seen, authorized: true, detail: 'the partner answers and accepts the credentials' };
 };
 
+/** Below the eight seconds after which a request is answered with 503. */
+const defaultPatienceMs = 6_000;
+const tooLate: Finding = { reachable: false, authorized: null, httpStatus: null, detail: 'no answer in time' };
+
 /**
  * Tries a connection without sending anything that has an effect: fetches a token where there are tokens, and asks the
  * API's address by GET.
@@ -47,17 +52,21 @@ const judge = (status: number, hasToken: boolean, tellsByPost: boolean): Finding
 export const testConnection = async (
   deps: Pick<SendingDeps, 'crypto' | 'clock' | 'outbound'>,
   row: ConnectionRow,
+  patienceMs = defaultPatienceMs,
 ): Promise<ConnectionTest> => {
   const startedAtMs = performance.now();
   const connection = await openConnection(deps.crypto, row);
   const { api, tenant } = connection;
   const hasToken = api.auth.kind === 'oauth';
   const redact = createRedactor(connection, [], null);
-  const find = async (): Promise<Finding> => {
+  const find = async (signal: AbortSignal): Promise<Finding> => {
     try {
       const path = pathOf(api.path, { tenant: tenant ?? '' });
-      const { answer, error } = await callAuthenticated({ ...deps.outbound, clock: deps.clock }, connection, (token) =>
-        buildReading(connection, path, token),
+      const { answer, error } = await callAuthenticated(
+        { ...deps.outbound, clock: deps.clock },
+        connection,
+        (token) => buildReading(connection, path, token),
+        signal,
       );
       if (error !== null) return unreachable(error);
       return judge(answer?.status ?? 0, hasToken, api.auth.kind === 'wsse');
@@ -72,5 +81,5 @@ export const testConnection = async (
       };
     }
   };
-  return { ...(await find()), durationMs: performance.now() - startedAtMs };
+  return { ...(await answerInTime(patienceMs, tooLate, find)), durationMs: performance.now() - startedAtMs };
 };
