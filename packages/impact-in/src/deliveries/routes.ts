@@ -1,6 +1,7 @@
 import { coreProblems, decodeCursor, routeDefiner, toPage } from '@impact-hub/core';
 import type { ImpactInDeps } from '../deps.ts';
 import { findSending, showAttempts } from '../outbound/deliveries/attempt-log.ts';
+import { requireSearchable } from '../receipts/search/search-settings.ts';
 import { showReceipts } from '../receipts/reverify/show-taken.ts';
 import { deliveryNotFound, receiptNotFound } from '../problems.ts';
 import { countTraffic, countWork, findDelivery, selectDeliveries } from './delivery-repository.ts';
@@ -34,7 +35,7 @@ const listDeliveries = defineRoute({
   operationId: 'listDeliveries',
   summary: 'List deliveries, newest first',
   description:
-    'A webhook appears here once it is processed, usually within a second; its receipt is there at once. A search by `field` and `value` finds what came in since the field was made searchable (`…/endpoints/{id}/search-fields`); it goes back 30 days unless `from` says otherwise.',
+    'A webhook appears here once it is processed, usually within a second; its receipt is there at once. A search by `field` and `value` finds what came in since the field was made searchable (`…/endpoints/{id}/search-fields` says since when); it goes back 30 days unless `from` says otherwise.',
   access,
   input: { query: deliveryListQuery },
   output: { 200: deliveryPage },
@@ -47,7 +48,10 @@ const listDeliveries = defineRoute({
       if (field === undefined || value === undefined)
         return selectDeliveries(tx, filter.eventType === undefined ? filter : bounded, { cursor, limit });
       const term = await deps.records.search.find(tx, field, value);
-      return term === null ? [] : selectDeliveries(tx, { ...bounded, term }, { cursor, limit });
+      const found = term === null ? [] : await selectDeliveries(tx, { ...bounded, term }, { cursor, limit });
+      // What was searchable once is still found.
+      if (found.length === 0) await requireSearchable(tx, field, filter.endpointId);
+      return found;
     });
     return toPage(rows, limit, byReceipt);
   },

@@ -13,7 +13,13 @@ const pointer = z
   .max(200, 'must be at most 200 characters')
   .regex(pointerPattern, 'must be a JSON pointer such as /project/id');
 const fields = z.array(pointer).max(8, 'must be at most 8');
-const view = z.object({ endpointId: z.uuid(), fields: z.array(z.string()) });
+const view = z.object({
+  endpointId: z.uuid(),
+  fields: z.array(z.string()),
+  searchableSince: z
+    .record(z.string(), z.iso.datetime({ offset: true }))
+    .describe('By field: events processed before are not found by it.'),
+});
 
 const get = defineRoute({
   method: 'GET',

@@ -22,9 +22,10 @@ const deliver = async (to: TestEndpoint, seed: string, more: object = {}): Promi
   await hub.runJobs();
   return receiptId;
 };
-const search = async (field: string, value: string, more = '', company = companyId): Promise<string[]> => {
-  const query = `field=${encodeURIComponent(field)}&value=${encodeURIComponent(value)}${more}`;
-  const answer = await read(hub, company, `/deliveries?${query}`);
+const ask = (field: string, value: string, more = '', company = companyId) =>
+  read(hub, company, `/deliveries?field=${encodeURIComponent(field)}&value=${encodeURIComponent(value)}${more}`);
+const search = async (...asked: Parameters<typeof ask>): Promise<string[]> => {
+  const answer = await ask(...asked);
   if (answer.statusCode !== 200) throw new Error(`${answer.statusCode} ${answer.body}`);
   return answer.json<{ data: { id: string }[] }>().data.map(({ id }) => id);
 };
@@ -108,7 +109,7 @@ test('pages follow each other without a gap', async () => {
 
 test('the usual fields of the partner are taken when none are named, and none ends it', async () => {
   const place = await hub.addEndpoint(companyId, { partner: 'benevity' });
-  expect((await setFields(place.id, {})).json()).toEqual({
+  expect((await setFields(place.id, {})).json()).toMatchObject({
     endpointId: place.id,
     fields: ['/organization_id', '/transaction_id', '/status'],
   });
@@ -116,7 +117,44 @@ test('the usual fields of the partner are taken when none are named, and none en
   expect(await search('/organization_id', 'org_usual')).toEqual([id]);
   await setFields(place.id, { fields: [] });
   await deliver(place, 'ended', { organization_id: 'org_ended' });
-  expect(await search('/organization_id', 'org_ended')).toEqual([]);
+  expect(await search('/organization_id', 'org_usual')).toEqual([id]);
+  expect((await ask('/organization_id', 'org_ended')).statusCode).toBe(400);
+});
+
+test('a search by a field that no endpoint has is refused, and says how to make it searchable', async () => {
+  const [company, other] = [await hub.addCompany(), await hub.addCompany()];
+  const place = await hub.addEndpoint(company, { partner: 'benevity' });
+  const beside = await hub.addEndpoint(company, { partner: 'goodera' });
+  const theirs = await hub.addEndpoint(other, { partner: 'benevity' });
+  await setFields(theirs.id, { fields: ['/invoice'] }, other);
+  const answer = await ask('/invoice', '7', '', company);
+  expect(answer.statusCode).toBe(400);
+  const [error] = answer.json<{ errors: { pointer: string; detail: string }[] }>().errors;
+  expect(error?.pointer).toBe('/query/field');
+  expect(error?.detail).toContain(`PUT /api/v1/impact-in/endpoints/{id}/search-fields`);
+  await setFields(place.id, { fields: ['/invoice'] }, company);
+  expect(await search('/invoice', '7', '', company)).toEqual([]);
+  expect(await search('/invoice', '7', `&endpointId=${place.id}`, company)).toEqual([]);
+  expect((await ask('/invoice', '7', `&endpointId=${beside.id}`, company)).statusCode).toBe(400);
+});
+
+test('each field says since when it is searchable, and keeps that when others come', async () => {
+  const place = await hub.addEndpoint(companyId, { partner: 'benevity' });
+  const fieldsOf = async () => (await read(hub, companyId, `/endpoints/${place.id}/search-fields`)).json();
+  expect(await fieldsOf()).toEqual({ endpointId: place.id, fields: [], searchableSince: {} });
+  const first = (await setFields(place.id, { fields: ['/a', '/b'] })).json<{ searchableSince: object }>();
+  expect(first.searchableSince).toEqual({ '/a': expect.any(String), '/b': expect.any(String) });
+  await hub.owner`
+    update impact_in_search_setting set searchable_since = ${JSON.stringify({ '/a': '2026-01-02T03:04:05.000Z' })}::text::jsonb
+    where endpoint_id = ${place.id}`;
+  const second = (await setFields(place.id, { fields: ['/c', '/a'] })).json<{ searchableSince: object }>();
+  expect(second.searchableSince).toEqual({ '/a': '2026-01-02T03:04:05.000Z', '/c': expect.any(String) });
+  await setFields(place.id, { fields: ['/c'] });
+  const third = (await setFields(place.id, { fields: ['/c', '/a'] })).json<{
+    searchableSince: Record<string, string>;
+  }>();
+  expect(third.searchableSince['/a']).not.toBe('2026-01-02T03:04:05.000Z');
+  expect(await fieldsOf()).toEqual(third);
 });
 
 test('the index holds no value in the clear, and the same value stands otherwise for every company', async () => {
