@@ -1,20 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { post } from '../../replay/test-replays.ts';
-import { createTestHub, eventOf, type TestEndpoint, type TestHub } from '../../test-hub.ts';
+import { eventOf, useTestHub, type TestEndpoint } from '../../test-hub.ts';
 import { keepQuarantined, keepRejected, signedRequest } from '../test-kept.ts';
 
 type Page = { data: { receiptId: string }[]; nextCursor: string | null };
 
-let hub: TestHub;
-let companyId: string;
-let endpoint: TestEndpoint;
-beforeAll(async () => {
-  hub = await createTestHub();
-  companyId = await hub.addCompany();
-  endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
-});
-afterAll(() => hub.close());
+const hub = await useTestHub();
+const companyId = await hub.addCompany();
+const endpoint = await hub.addEndpoint(companyId, { partner: 'benevity' });
 
 const quarantined = (to: TestEndpoint, seed: string): Promise<string> =>
   keepQuarantined(hub, to, signedRequest(to, eventOf('benevity', seed).body));
