@@ -23,10 +23,11 @@ const contentSecurityPolicy = (html: string): string => {
   ].join('; ');
 };
 
-/** Serves the human API docs at `/docs`, from the hub's own `/openapi.json` and without any outside resource. */
+/** Serves the human API docs at `/docs`, where `/` leads to, from the hub's own `/openapi.json` and without any outside resource. */
 export const registerDocsPage = async (server: FastifyInstance): Promise<void> => {
   // Imported here because the page's script is 4 MB that only a serving process needs.
   const { default: apiReference } = await import('@scalar/fastify-api-reference');
+  server.get('/', (_request, response) => response.redirect('/docs'));
   await server.register(async (docs) => {
     docs.addHook('onSend', async (_request, response, payload) => {
       const isPage = String(response.getHeader('content-type')).startsWith('text/html');

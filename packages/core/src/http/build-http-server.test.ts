@@ -36,6 +36,8 @@ const routes = [
     access: 'signature',
     rawBody: true,
     bodyLimitBytes: 16,
+    takes: [{ name: 'X-Signature', description: 'Over the body' }],
+    refuses: { 415: 'Not these bytes' },
     output: { 200: z.object({ hex: z.string() }), 202: z.object({ hex: z.string() }) },
     handler: ({ input, request }) =>
       reply(request.headers['x-later'] === undefined ? 200 : 202, {
@@ -222,4 +224,18 @@ test('every operation in the OpenAPI document states its security', () => {
   };
   expect(document.paths['/things/{id}']?.['post']?.security).toEqual([]);
   expect(document.paths['/mine']?.['get']?.security).toContainEqual({ apiKey: ['data:read'] });
+});
+
+test('the OpenAPI document names the headers and refusals that a route has of its own', () => {
+  const document = buildOpenApi(modules, { version: '1', serverUrl: 'http://x' }) as {
+    paths: Record<string, Record<string, { parameters: object[]; responses: Record<string, object> }>>;
+  };
+  const operation = document.paths['/raw']?.['post'];
+  expect(operation?.parameters).toEqual([
+    { name: 'X-Signature', in: 'header', required: false, description: 'Over the body', schema: { type: 'string' } },
+  ]);
+  expect(operation?.responses['415']).toEqual({
+    $ref: '#/components/responses/Problem',
+    description: 'Not these bytes',
+  });
 });

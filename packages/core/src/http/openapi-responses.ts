@@ -125,7 +125,10 @@ const consequences: readonly [applies: (route: Route<unknown>) => boolean, Recor
       429: { $ref: '#/components/responses/TooManyRequests' },
     },
   ],
-  [({ input }) => input.params !== undefined, { 404: { $ref: '#/components/responses/NotFound' } }],
+  [
+    ({ input, access }) => input.params !== undefined && access !== 'signature',
+    { 404: { $ref: '#/components/responses/NotFound' } },
+  ],
   [
     isRepeatable,
     {
@@ -154,9 +157,18 @@ const success = (route: Route<unknown>): Json => {
   );
 };
 
+const refusals = ({ refuses = {} }: Route<unknown>): Json =>
+  Object.fromEntries(
+    Object.entries(refuses).map(([status, description]) => [
+      status,
+      { $ref: '#/components/responses/Problem', description },
+    ]),
+  );
+
 /** Every answer that a route may give by what its data says of it. */
 export const describeResponses = (route: Route<unknown>): Json => ({
   ...Object.assign({}, ...consequences.filter(([applies]) => applies(route)).map(([, responses]) => responses)),
+  ...refusals(route),
   ...success(route),
   default: { $ref: '#/components/responses/Problem' },
 });
@@ -165,4 +177,5 @@ export const describeResponses = (route: Route<unknown>): Json => ({
 export const headerParameters = (route: Route<unknown>): Json[] => [
   ...(route.cache === undefined ? [] : [{ $ref: '#/components/parameters/IfNoneMatch' }]),
   ...(isRepeatable(route) ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
+  ...(route.takes ?? []).map((header) => ({ ...header, in: 'header', required: false, schema: { type: 'string' } })),
 ];

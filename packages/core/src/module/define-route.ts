@@ -108,6 +108,10 @@ export type Route<D = never> = {
   rawBody?: boolean;
   /** Largest accepted body in bytes; default 1 MiB. */
   bodyLimitBytes?: number;
+  /** Headers that the handler reads itself, for the API docs. */
+  takes?: readonly { name: string; description: string }[];
+  /** What the handler refuses, by status and beside what every route of its kind refuses, for the API docs. */
+  refuses?: Readonly<Record<number, string>>;
   /** Response media type when it is not JSON (the handler then returns a string). */
   contentType?: string;
   /**

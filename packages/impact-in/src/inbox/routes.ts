@@ -4,6 +4,7 @@ import type { ImpactInDeps } from '../deps.ts';
 import { encodingRefused, inboxUnavailable, notAuthentic, payloadTooLarge } from '../problems.ts';
 import { partnerNames, type PartnerName } from '../verification/profile.ts';
 import { isEncoded } from '../verification/read-header.ts';
+import { describeSchemes, schemeHeaders } from './describe-schemes.ts';
 import { rowOverheadBytes } from './receipt-row.ts';
 import { receiveWebhook, type Webhook } from './receive-webhook.ts';
 import { retrySoon } from './retry-soon.ts';
@@ -44,6 +45,13 @@ const receive = async (deps: ImpactInDeps, arrival: Omit<Webhook, 'arrivedAtMs'>
   return status === 200 ? body : reply(status, body);
 };
 
+const refuses = {
+  401: 'Not authentic; always the same answer, whatever was wrong, also for an endpoint that does not exist. The company finds the reason by the `requestId` among its receipts',
+  413: "The body is larger than the endpoint's limit: 256 KiB unless it says otherwise, 1 MiB at most",
+  415: 'The body has a `Content-Encoding` or `Transfer-Encoding` other than `chunked`: send the signed bytes as they are',
+  503: 'Not stored in time, or the endpoint is paused: send the same event again after `Retry-After` seconds',
+};
+
 const isPartner = (name: string): name is PartnerName => (partnerNames as readonly string[]).includes(name);
 
 /**
@@ -60,7 +68,9 @@ const receiveAtEndpoint = defineRoute({
   path: '/webhooks/:partner/:endpointId',
   operationId: 'receiveWebhook',
   summary: 'Receive a webhook of a partner',
-  description: 'Answers 2xx only after the event is durably stored. Every failed authentication gets the same 401.',
+  description: `Answers 2xx only after the event is durably stored. Every failed authentication gets the same 401.\n\n${describeSchemes(null)}`,
+  takes: schemeHeaders(null),
+  refuses,
   access: 'signature',
   rawBody: true,
   bodyLimitBytes,
@@ -85,7 +95,9 @@ const receiveAtBareAddress = (partner: PartnerName) =>
     path: `/webhooks/${partner}`,
     operationId: `receive${partner.charAt(0).toUpperCase()}${partner.slice(1)}Webhook`,
     summary: `Receive a webhook of ${partner} at the address without an endpoint`,
-    description: 'The account named in the signed body must belong to exactly one endpoint whose secret verifies.',
+    description: `The account named in the signed body must belong to exactly one endpoint whose secret verifies.\n\n${describeSchemes(partner)}`,
+    takes: schemeHeaders(partner),
+    refuses,
     access: 'signature',
     rawBody: true,
     bodyLimitBytes,
