@@ -1,7 +1,9 @@
 import { Command, Option } from 'commander';
+import { registerConnections } from './commands/connections/register-connections.ts';
 import { registerDeliveries } from './commands/deliveries/register-deliveries.ts';
 import { registerEndpoints } from './commands/endpoints/register-endpoints.ts';
 import { registerKeys } from './commands/keys/register-keys.ts';
+import { registerReceipts } from './commands/receipts/register-receipts.ts';
 import { registerSimulate } from './commands/simulate/register-simulate.ts';
 import { nearestName } from './nearest-name.ts';
 import { targets } from './target.ts';
@@ -88,7 +90,9 @@ program
 
 registerKeys(program, process.env);
 registerEndpoints(program, process.env);
+registerReceipts(program, process.env);
 registerDeliveries(program, process.env);
+registerConnections(program, process.env);
 registerSimulate(program, process.env);
 
 // What names no command would otherwise be taken for an argument of the default one.

@@ -5,6 +5,7 @@ export const deliveriesWords: Words = {
   group: 'deliveries',
   remedies: new Map<string, (refusal: Refusal) => string>([
     ['impact_in.delivery_not_found', () => 'See which there are: hub deliveries list.'],
+    ['impact_in.connection_not_found', () => 'See which there are: hub connections list.'],
     ['impact_in.replay_not_found', () => 'See which there are: hub deliveries replays.'],
     ['impact_in.too_many_replays', () => 'See which wait, and cancel what is not needed: hub deliveries replays.'],
     ['impact_in.replay_state_refuses', () => 'Start another one: hub deliveries replay.'],
@@ -25,5 +26,8 @@ export const deliveriesWords: Words = {
     ['to', '--to'],
     ['ratePerSecond', '--rate'],
     ['reason', '--reason'],
+    ['connectionId', '--connection'],
+    ['transactionId', '--transaction-id'],
+    ['payload', '--payload-file'],
   ]),
 };

@@ -3,13 +3,13 @@ import type { Command } from 'commander';
 import { goodId } from '../hub-api/good-id.ts';
 import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
 import { parseCount } from '../hub-api/parse-options.ts';
-import { note, printFields, printJson, printLine, printTable, when } from '../hub-api/print.ts';
+import { note, noteMore, printFields, printJson, printLine, printTable, when, whenExactly } from '../hub-api/print.ts';
 import { readPages } from '../hub-api/read-pages.ts';
 import type { Sent } from '../hub-api/sent.ts';
 import { addFilterOptions, filterOf, type FilterOptions } from './delivery-options.ts';
 
 type Detail = Sent<DeliveryDetail>;
-type Delivery = Omit<Detail, 'attemptLog'>;
+type Delivery = Omit<Detail, 'attemptLog' | 'sending'>;
 /** Of inbound deliveries with `at`, of outbound ones with `startedAt`. */
 type Attempt = {
   number: number;
@@ -17,8 +17,16 @@ type Attempt = {
   error: string | null;
   at?: string | undefined;
   startedAt?: string | undefined;
+  endedAt?: string | null | undefined;
+  httpStatus?: number | null | undefined;
+  errorClass?: string | null | undefined;
+  nextAttemptAt?: string | null | undefined;
   replayId?: string | null | undefined;
 };
+/** What the list says of outbound deliveries besides. */
+type Row = Delivery & { connectionId?: string | null };
+/** With why nothing is sent just now, where the hub tells. */
+type Sending = NonNullable<Detail['sending']> & { heldBy?: string | null; heldUntil?: string | null };
 
 const path = '/api/v1/impact-in/deliveries';
 
@@ -34,11 +42,23 @@ export const addList = (deliveries: Command, withHub: WithHub): Command =>
     .action((options: ListOptions) =>
       withHub(options, async (hub) => {
         const query = { ...filterOf(options, Date.now()), eventId: options.eventId };
-        const found = await readPages<Delivery>(hub, path, query, options.limit);
+        const found = await readPages<Row>(hub, path, query, options.limit);
         if (options.json === true) return printJson(found);
         if (found.data.length === 0) return note('There is no such delivery.');
         printTable(
-          ['delivery', 'received', 'direction', 'partner', 'event', 'about', 'status', 'outcome', 'attempts', 'error'],
+          [
+            'delivery',
+            'received',
+            'direction',
+            'partner',
+            'event',
+            'about',
+            'status',
+            'outcome',
+            'attempts',
+            'connection',
+            'error',
+          ],
           found.data.map((row) => [
             row.id,
             when(row.receivedAt),
@@ -49,10 +69,11 @@ export const addList = (deliveries: Command, withHub: WithHub): Command =>
             row.status,
             row.outcome,
             row.attempts,
+            row.connectionId,
             row.lastError,
           ]),
         );
-        if (found.nextCursor !== null) note(`There are more than ${options.limit}; see them by --limit.`);
+        noteMore(found, options.limit);
       }),
     );
 
@@ -66,12 +87,60 @@ const fieldsOf = (delivery: Delivery): Record<string, unknown> => ({
   status: delivery.status,
   outcome: delivery.outcome,
   'settled by': delivery.settledBy,
-  received: when(delivery.receivedAt),
-  occurred: when(delivery.occurredAt),
-  processed: when(delivery.processedAt),
+  received: whenExactly(delivery.receivedAt),
+  occurred: whenExactly(delivery.occurredAt),
+  processed: whenExactly(delivery.processedAt),
   attempts: delivery.attempts,
   'last error': delivery.lastError,
 });
+
+const waits: Readonly<Record<string, string>> = {
+  circuit: 'calls to the partner failed so often that the hub holds back; it tries again by itself',
+  paused: 'the connection is paused; resume it with: hub connections resume',
+  rate: "the partner's limit of calls is used up",
+};
+
+const fieldsOfSending = ({ sending }: Detail): Record<string, unknown> => {
+  if (sending === null) return {};
+  const { connectionId, transactionId, partnerTransactionId, nextAttemptAt, heldBy, heldUntil } = sending as Sending;
+  return {
+    connection: connectionId,
+    transaction: transactionId,
+    "the partner's": partnerTransactionId,
+    'next attempt': whenExactly(nextAttemptAt),
+    ...(heldBy === null || heldBy === undefined ? {} : { 'waits because': waits[heldBy] ?? heldBy }),
+    ...(heldUntil === null || heldUntil === undefined ? {} : { 'waits until': whenExactly(heldUntil) }),
+  };
+};
+
+const printAttempts = (attempts: readonly Attempt[], isOutbound: boolean): void => {
+  if (attempts.length === 0) return;
+  printLine('');
+  if (!isOutbound)
+    return printTable(
+      ['attempt', 'at', 'result', 'replay', 'error'],
+      attempts.map(({ number, at, result, replayId, error }) => [
+        number,
+        whenExactly(at ?? null),
+        result,
+        replayId,
+        error,
+      ]),
+    );
+  printTable(
+    ['attempt', 'began', 'ended', 'result', 'status', 'kind', 'error', 'next attempt'],
+    attempts.map((attempt) => [
+      attempt.number,
+      whenExactly(attempt.startedAt ?? null),
+      whenExactly(attempt.endedAt ?? null),
+      attempt.result,
+      attempt.httpStatus,
+      attempt.errorClass,
+      attempt.error,
+      whenExactly(attempt.nextAttemptAt ?? null),
+    ]),
+  );
+};
 
 /** `hub deliveries show` */
 export const addShow = (deliveries: Command, withHub: WithHub): Command =>
@@ -84,17 +153,7 @@ export const addShow = (deliveries: Command, withHub: WithHub): Command =>
     withHub(options, async (hub) => {
       const delivery = await hub.call<Detail>('GET', `${path}/${goodId(id, 'delivery')}`);
       if (options.json === true) return printJson(delivery);
-      printFields(fieldsOf(delivery));
-      printLine('');
-      printTable(
-        ['attempt', 'at', 'result', 'replay', 'error'],
-        delivery.attemptLog.map(({ number, at, startedAt, result, replayId, error }: Attempt) => [
-          number,
-          when(at ?? startedAt ?? null),
-          result,
-          replayId,
-          error,
-        ]),
-      );
+      printFields({ ...fieldsOf(delivery), ...fieldsOfSending(delivery) });
+      printAttempts(delivery.attemptLog, delivery.direction === 'outbound');
     }),
   );

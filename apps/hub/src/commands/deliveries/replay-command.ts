@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import { UsageError } from '../hub-api/command-errors.ts';
 import type { HubClient } from '../hub-api/hub-client.ts';
 import { goodId } from '../hub-api/good-id.ts';
@@ -14,8 +14,6 @@ import { followReplay } from './follow-replay.ts';
 type ReplayOptions = FilterOptions & {
   idsFrom?: string;
   failed?: boolean;
-  outcome?: string;
-  eventType?: string;
   rate?: number;
   includeSucceeded?: boolean;
   reason?: string;
@@ -41,10 +39,10 @@ const readIds = async (ids: readonly string[], file: string | undefined): Promis
 
 /** Address and body of the request. @throws UsageError when it is not clear what to replay */
 const requestOf = async (given: readonly string[], options: ReplayOptions): Promise<{ path: string; body: object }> => {
-  const { rate: ratePerSecond, includeSucceeded, reason, dryRun, outcome, eventType } = options;
+  const { rate: ratePerSecond, includeSucceeded, reason, dryRun } = options;
   const common = { includeSucceeded, reason, dryRun };
   const ids = await readIds(given, options.idsFrom);
-  const filter = { ...filterOf(options, Date.now()), outcome, eventType };
+  const filter = filterOf(options, Date.now());
   const hasFilter = Object.values(filter).some((value) => value !== undefined);
   if (ids.length > 0) {
     if (hasFilter || options.failed === true) throw new UsageError(twoChosen);
@@ -113,15 +111,6 @@ export const addReplay = (deliveries: Command, withHub: WithHub): Command =>
     ).option('--ids-from <file>', 'file with ids of deliveries, - for standard input'),
   )
     .option('--failed', 'all whose status is failed')
-    .addOption(
-      new Option('--outcome <outcome>', 'only these; dead: processing was given up').choices([
-        'applied',
-        'superseded',
-        'waiting',
-        'dead',
-      ]),
-    )
-    .option('--event-type <type>', 'only events of this type')
     .option('--rate <deliveries>', 'at most so many a second; 100 unless given, at most 1000', parseCount)
     .option('--include-succeeded', 'send outbound deliveries again that succeeded, under the same idempotency key')
     .option('--reason <text>', 'kept with the replay and in the audit log')

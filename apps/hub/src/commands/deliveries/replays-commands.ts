@@ -2,7 +2,7 @@ import type { ReplayItemView } from '@impact-hub/impact-in';
 import { Option, type Command } from 'commander';
 import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
 import { parseCount } from '../hub-api/parse-options.ts';
-import { note, printJson, printLine, printTable, when } from '../hub-api/print.ts';
+import { note, noteMore, printJson, printLine, printTable, when } from '../hub-api/print.ts';
 import { readPages } from '../hub-api/read-pages.ts';
 import type { Sent } from '../hub-api/sent.ts';
 import { pathOfReplay, printEnd, type Replay } from './describe-replay.ts';
@@ -72,7 +72,7 @@ const addFailures = (replays: Command, withHub: WithHub): Command =>
           ['delivery', 'reason'],
           found.data.map(({ deliveryId, reason }) => [deliveryId, reason]),
         );
-        if (found.nextCursor !== null) note(`There are more than ${options.limit}; see them by --limit.`);
+        noteMore(found, options.limit);
       }),
     );
 

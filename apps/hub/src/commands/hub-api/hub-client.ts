@@ -71,6 +71,7 @@ const findHub = async (
 };
 
 const readAnswer = async (response: Response, url: string, path: string, words: Words): Promise<unknown> => {
+  if (response.status === 204) return undefined;
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok && body !== undefined) return body;
   const { explainProblem } = await import('./explain-problem.ts');

@@ -29,3 +29,12 @@ export const printJson = (value: unknown): void => printLine(JSON.stringify(valu
 
 /** ISO times as people read them: `2026-01-31 23:00Z`. */
 export const when = (at: string | null): string => (at === null ? '-' : `${at.slice(0, 10)} ${at.slice(11, 16)}Z`);
+
+/** ISO times to the second, for what is compared with logs: `2026-01-31 23:00:05Z`. */
+export const whenExactly = (at: string | null): string =>
+  at === null ? '-' : `${at.slice(0, 10)} ${at.slice(11, 19)}Z`;
+
+/** Says that a list was cut. */
+export const noteMore = ({ nextCursor }: { nextCursor: string | null }, limit: number): void => {
+  if (nextCursor !== null) note(`There are more than ${limit}; see them by --limit.`);
+};
