@@ -7,6 +7,7 @@ import { partnerOf } from '../partners/partner-of.ts';
 import type { PartnerEvent } from '../partners/partner.ts';
 import { readEvent } from '../partners/read-event.ts';
 import { settleOutbound } from '../outbound/settle-outbound.ts';
+import { pauseEvery } from '../receipts/pause-every.ts';
 import type { Records } from '../receipts/records.ts';
 import { applyEvents } from './apply-events.ts';
 import { findSealedReceipts, type SealedReceipt } from './receipt-repository.ts';
@@ -59,6 +60,9 @@ const auditOf = ({ receipt, event, kept }: Opened, superseded: boolean): AuditEv
   },
 });
 
+/** Of requests that are opened and read without a pause, at worst some 10 ms; companies choose how large theirs are. */
+const bytesPerTurn = 131_072;
+
 /**
  * Turns accepted receipts into their deliveries: opens the stored bytes, reads the events and applies them, with their
  * audit events and outbox events, in the jobs' transaction.
@@ -72,13 +76,18 @@ export const processReceipts = async (
 ): Promise<ReadonlyMap<string, unknown>> => {
   const ids = [...new Set(receiptIds)];
   const found = new Map((await findSealedReceipts(tx, ids)).map((receipt) => [receipt.id, receipt]));
-  const results = await Promise.allSettled(ids.map((id) => openReceipt(deps.crypto, found.get(id))));
-  const opened = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  const failures = new Map(
-    results.flatMap((result, index) =>
-      result.status === 'rejected' ? [[ids[index] ?? '', result.reason as unknown] as const] : [],
-    ),
-  );
+  const pause = pauseEvery(bytesPerTurn);
+  const opened: Opened[] = [];
+  const failures = new Map<string, unknown>();
+  for (const id of ids) {
+    const receipt = found.get(id);
+    await pause(receipt?.sealed.length ?? 0);
+    try {
+      opened.push(await openReceipt(deps.crypto, receipt));
+    } catch (error) {
+      failures.set(id, error);
+    }
+  }
   if (opened.length === 0) return failures;
   const now = deps.clock.now();
   const { written, settledIds } = await applyEvents(tx, opened, now);

@@ -6,6 +6,10 @@ import { readKeptRequest } from '../inbox/seal-request.ts';
 import { partnerOf } from '../partners/partner-of.ts';
 import type { PartnerEvent } from '../partners/partner.ts';
 import { readEvent } from '../partners/read-event.ts';
+import { pauseEvery } from '../receipts/pause-every.ts';
+
+/** Of requests that are opened and read without a pause, at worst some 10 ms. */
+const bytesPerTurn = 131_072;
 
 /** What the stored bytes of a receipt mean today; `reason` says why they mean nothing, and quotes none of them. */
 export type StoredEvent = { id: string; event: PartnerEvent } | { id: string; reason: string };
@@ -32,10 +36,14 @@ export const readStoredEvents = async (
 ): Promise<StoredEvent[]> => {
   const found = new Map((await findSealedReceipts(tx, receiptIds)).map((receipt) => [receipt.id, receipt]));
   const read: StoredEvent[] = [];
+  const pause = pauseEvery(bytesPerTurn);
   for (const id of receiptIds) {
     const receipt = found.get(id);
     if (receipt === undefined) read.push({ id, reason: 'its bytes are no longer stored' });
-    else read.push(await readOne(crypto, tx.companyId ?? '', receipt));
+    else {
+      await pause(receipt.sealed.length);
+      read.push(await readOne(crypto, tx.companyId ?? '', receipt));
+    }
   }
   return read;
 };
