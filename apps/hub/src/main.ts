@@ -1,3 +1,4 @@
+import { apiFaults } from '@impact-hub/impact-in/api-faults';
 import { Command, Option } from 'commander';
 import { registerConnections } from './commands/connections/register-connections.ts';
 import { registerDeliveries } from './commands/deliveries/register-deliveries.ts';
@@ -5,6 +6,7 @@ import { registerEndpoints } from './commands/endpoints/register-endpoints.ts';
 import { registerKeys } from './commands/keys/register-keys.ts';
 import { registerReceipts } from './commands/receipts/register-receipts.ts';
 import { registerSimulate } from './commands/simulate/register-simulate.ts';
+import { textTable } from './demo/text-table.ts';
 import { nearestName } from './nearest-name.ts';
 import { targets } from './target.ts';
 import { version } from './version.ts';
@@ -74,6 +76,10 @@ program
   .description("run stand-ins of the partners' APIs on this machine, to try outbound deliveries without a contract")
   .option('--port <number>', 'where to listen', '3900')
   .option('--faults <names>', 'comma-separated faults to show in turn, such as resetAfterCommit', '')
+  .addHelpText(
+    'after',
+    `\nFaults, each shown once between calls that go well:\n${textTable(Object.entries(apiFaults))}\n\nExample:\n  hub partner-apis --faults resetAfterCommit,tooMany429`,
+  )
   .action(async ({ port, faults }: { port: string; faults: string }) => {
     const { runPartnerApis } = await import('./commands/run-partner-apis.ts');
     await runPartnerApis({ port: Number(port), faults: faults.split(',').filter((name) => name !== '') });

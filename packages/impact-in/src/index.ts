@@ -14,6 +14,7 @@ export type { DeliveryDetail, ReplayItemView, ReplayView } from './replay/schema
 export { inboxLimits, type GroupCommitLimits } from './inbox/group-commit.ts';
 export * from './tables.ts';
 export * from './outbound/tables.ts';
+export { credentialNames } from './outbound/connections/credentials.ts';
 export { createConnection } from './outbound/connections/create-connection.ts';
 export type { ConnectionView, CreateConnectionInput } from './outbound/connections/schema.ts';
 export { partnerApiNames, partnerApis, type PartnerApiName } from './outbound/partner-apis.ts';

@@ -1,4 +1,13 @@
-import { apiFaultNames, startPartnerApis, type ApiFault, type PartnerApis } from '@impact-hub/impact-in';
+import {
+  apiFaultNames,
+  credentialNames,
+  partnerApiNames,
+  partnerApis,
+  startPartnerApis,
+  type ApiFault,
+  type PartnerApiName,
+  type PartnerApis,
+} from '@impact-hub/impact-in';
 import { CommandError, UsageError } from './hub-api/command-errors.ts';
 import { untilSignal } from './run-until-signal.ts';
 
@@ -7,6 +16,24 @@ const say = (text: string): void => {
 };
 
 const pollMs = 200;
+
+/** The command that makes a connection to one of the stand-ins, to be pasted into a shell. */
+const connectingLine = (name: PartnerApiName, { baseUrl, credentials }: PartnerApis): string => {
+  const api = partnerApis[name];
+  const needed = Object.fromEntries(
+    Object.entries(credentials).filter(([field]) => credentialNames(api).includes(field)),
+  );
+  const tenant = api.path.includes('{tenant}') ? ' --tenant acme' : '';
+  return (
+    `echo '${JSON.stringify(needed)}' | npm run -s hub -- connections create --api ${name}` +
+    ` --name 'Stand-in ${name}' --base-url ${baseUrl}${tenant} --credentials-file -`
+  );
+};
+
+const sendingLine = (): string => {
+  const event = { activity: 'Reading with children', hours: 2, occurredAt: new Date().toISOString() };
+  return `echo '${JSON.stringify(event)}' | npm run -s hub -- deliveries send --connection <connectionId> --payload-file -`;
+};
 
 /** Says what arrives, as it arrives, until asked to end. */
 const follow = (partners: PartnerApis, faults: readonly ApiFault[]): (() => void) => {
@@ -43,8 +70,11 @@ export const runPartnerApis = async (options: { port: number; faults: readonly s
     );
   }
   say(`The partners' APIs are at ${partners.baseUrl}; the hub has to run with HUB_PARTNER_PRIVATE_ADDRESSES=allow.`);
-  say('They accept these credentials, for any tenant:');
-  say(JSON.stringify(partners.credentials, null, 2));
+  say('Connect to any of them by one of these lines:\n');
+  for (const name of partnerApiNames) say(`${connectingLine(name, partners)}\n`);
+  say('Then send an event by the connection that it prints:\n');
+  say(sendingLine());
+  say('\nWhat arrives:');
   const stopFollowing = follow(partners, faults);
   await untilSignal(() => process.exit(1));
   stopFollowing();
