@@ -2,34 +2,40 @@
 const minCharacters = 3;
 export const removed = '[removed]';
 
+/** What is cut off is some hundred characters long. */
+const maxBeginning = 400;
+
+/** Where the beginning of the text stands at the end of the other, longest first; its length where it does not. */
+const findBeginning = (text: string, one: string): number => {
+  const first = Math.max(0, text.length - Math.min(one.length - 1, maxBeginning));
+  const start = one.slice(0, minCharacters);
+  for (let at = text.indexOf(start, first); at !== -1; at = text.indexOf(start, at + 1))
+    if (one.startsWith(text.slice(at))) return at;
+  return text.length;
+};
+
 /**
- * Makes the function that takes every occurrence of the texts out, in one pass however many there are: partners choose
- * the answers, and hundreds of texts belong to a call.
+ * Makes the function that takes every occurrence of the texts out; where different ones overlap, all of it. Searching
+ * is left to the engine, whose time is in proportion to the text for each: partners choose the answers, companies what
+ * is looked for.
  *
  * @param cutAtCharacters texts of this length and more may have been cut off: the beginning of one at their end goes too
  */
 export const createEraser = (texts: readonly string[], cutAtCharacters: number): ((text: string) => string) => {
   const wanted = [...new Set(texts)].filter((text) => text.length >= minCharacters);
-  const byStart = Map.groupBy(wanted, (text) => text.slice(0, minCharacters));
   return (text) => {
-    const mayBeCut = text.length >= cutAtCharacters;
-    const endOfMatch = (at: number): number => {
-      let end = at;
-      for (const one of byStart.get(text.slice(at, at + minCharacters)) ?? [])
-        if (at + one.length > end && text.startsWith(one, at)) end = at + one.length;
-        else if (mayBeCut && at + one.length > text.length && one.startsWith(text.slice(at))) end = text.length;
-      return end;
-    };
+    const gaps: [from: number, until: number][] = [];
+    for (const one of wanted) {
+      for (let at = text.indexOf(one); at !== -1; at = text.indexOf(one, at + one.length))
+        gaps.push([at, at + one.length]);
+      const cutOff = text.length < cutAtCharacters ? text.length : findBeginning(text, one);
+      if (cutOff < text.length) gaps.push([cutOff, text.length]);
+    }
     let left = '';
     let keptUntil = 0;
-    // Those that overlap are one gap.
-    let gapUntil = -1;
-    for (let at = 0; at < text.length; at += 1) {
-      const end = endOfMatch(at);
-      if (end === at || end <= gapUntil) continue;
-      if (at > gapUntil) left += text.slice(keptUntil, at) + removed;
-      gapUntil = end;
-      keptUntil = end;
+    for (const [from, until] of gaps.toSorted((a, b) => a[0] - b[0])) {
+      if (from > keptUntil || left === '') left += text.slice(keptUntil, from) + removed;
+      keptUntil = Math.max(keptUntil, until);
     }
     return left + text.slice(keptUntil);
   };
