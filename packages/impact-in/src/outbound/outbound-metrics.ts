@@ -42,8 +42,10 @@ export const createOutboundMetrics = (registry: MetricsRegistry, sql: Sql): Outb
   const read = (): Promise<Backlog[] | null> =>
     readInTime(
       sql<Backlog[]>`
-        select state, count(*)::int as count, greatest(extract(epoch from now() - min(due_at)), 0)::float8 as "lateSeconds"
-        from impact_in_outbound where state <> 'done' group by state`,
+        select case c.state when 'active' then o.state else 'paused' end as state, count(*)::int as count,
+          greatest(extract(epoch from now() - min(o.due_at)), 0)::float8 as "lateSeconds"
+        from impact_in_outbound o join impact_in_connection c on c.id = o.connection_id
+        where o.state <> 'done' group by 1`,
       readWithinMs,
     );
   // All figures of one scrape come from one read.
@@ -51,20 +53,23 @@ export const createOutboundMetrics = (registry: MetricsRegistry, sql: Sql): Outb
   const backlog = () => (reading ??= read().finally(() => (reading = undefined)));
   metrics.gauge(
     'impact_in_outbound_oldest_due_seconds',
-    'How long the outbound delivery that is due longest has been due.',
+    'How long the outbound delivery that is due longest has been due; what waits for a paused connection is not.',
     async () => {
       const rows = await backlog();
-      return rows === null ? null : Math.max(0, ...rows.map(({ lateSeconds }) => lateSeconds));
+      return rows === null
+        ? null
+        : Math.max(0, ...rows.map(({ state, lateSeconds }) => (state === 'paused' ? 0 : lateSeconds)));
     },
   );
   metrics.gaugeBy(
     'impact_in_outbound_backlog',
-    'Outbound deliveries that have not ended, by state: waiting, sending.',
+    'Outbound deliveries that have not ended, by state: waiting, sending; paused with their connection.',
     'state',
     async () => {
       const rows = await backlog();
       const countOf = (state: string): number => rows?.find((row) => row.state === state)?.count ?? 0;
-      return rows === null ? null : { waiting: countOf('waiting'), sending: countOf('sending') };
+      const states = ['waiting', 'sending', 'paused'] as const;
+      return rows === null ? null : Object.fromEntries(states.map((state) => [state, countOf(state)]));
     },
   );
   return {
