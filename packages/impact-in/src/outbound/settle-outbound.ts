@@ -1,6 +1,7 @@
 import type { Tx } from '@impact-hub/core';
 import type { DeliveryStatus } from '../tables.ts';
 import { lockCorrelations } from './correlation-lock.ts';
+import { outlivedError } from './sending/attempt-end.ts';
 
 /** What a partner's webhook said, as an inbound delivery. */
 export type SettlingEvent = {
@@ -62,6 +63,9 @@ export const settleOutbound = async (tx: Tx, events: readonly SettlingEvent[], n
     ), ended as (
       update impact_in_outbound o set state = 'done', event_at = applied.at
       from applied where o.delivery_id = applied.delivery_id
+    ), outlived as (
+      update impact_in_outbound_attempt a set result = 'unknown', error_class = 'lost', error = ${outlivedError}
+      from applied where a.delivery_id = applied.delivery_id and a.result = 'started'
     )
     update impact_in_delivery d set
       status = applied.status, settled_by = applied.id, outcome = 'applied', updated_at = ${now},

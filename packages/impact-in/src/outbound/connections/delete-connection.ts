@@ -3,6 +3,7 @@ import type { Clock, Outbox, Tx } from '@impact-hub/core';
 import { deliveryUpdated } from '../../deliveries/process-receipt.ts';
 import type { EndpointMaker } from '../../endpoints/create-endpoint.ts';
 import { connectionNotFound } from '../../problems.ts';
+import { outlivedError } from '../sending/attempt-end.ts';
 import type { ConnectionRow } from '../tables.ts';
 import { findConnection, updateConnection } from './repository.ts';
 
@@ -11,6 +12,9 @@ const endDeliveries = (tx: Tx, connectionId: string, now: Date) => tx.sql<{ id: 
   with ended as (
     update impact_in_outbound set state = 'done' where connection_id = ${connectionId} and state <> 'done'
     returning delivery_id
+  ), outlived as (
+    update impact_in_outbound_attempt a set result = 'unknown', error_class = 'lost', error = ${outlivedError}
+    from ended where a.delivery_id = ended.delivery_id and a.result = 'started'
   )
   update impact_in_delivery d set status = 'failed', outcome = 'dead', last_error = 'the connection was deleted',
     processed_at = ${now}, updated_at = ${now}

@@ -43,6 +43,12 @@ export const failed = (
   ...more,
 });
 
+/**
+ * Of an attempt that has no end when its delivery is ended by something else. Its process may be gone, so nothing waits
+ * for it; what it still notes replaces this.
+ */
+export const outlivedError = 'the delivery ended before an answer was noted; the partner may have received it';
+
 /** The same end without anything that was taken from the partner's answer. */
 export const bareEnd = (end: AttemptEnd): AttemptEnd => ({
   ...end,

@@ -4,7 +4,7 @@ import { deliveryUpdated } from '../../deliveries/process-receipt.ts';
 import { lockCorrelations } from '../correlation-lock.ts';
 import { settleOutbound, type SettlingEvent } from '../settle-outbound.ts';
 import type { ConnectionRow } from '../tables.ts';
-import type { AttemptEnd } from './attempt-end.ts';
+import { outlivedError, type AttemptEnd } from './attempt-end.ts';
 import type { ClaimedDelivery } from './claim-call.ts';
 
 export type EndedAttempt = Omit<ClaimedDelivery, 'sealed'> & { end: AttemptEnd; sealedExchange: Buffer | null };
@@ -96,6 +96,10 @@ const write = (tx: Tx, decided: readonly Decided[], now: Date) => tx.sql`
       error_class = decided."errorClass", error = decided.error, sealed = decode(decided.sealed, 'base64'),
       next_attempt_at = now() + make_interval(secs => decided."delayMs" / 1000)
     from decided where a.delivery_id = decided.id and a.number = decided.number and a.ended_at is null
+  ), outlived as (
+    update impact_in_outbound_attempt a set result = 'unknown', error_class = 'lost', error = ${outlivedError}
+    from decided
+    where a.delivery_id = decided.id and a.number <> decided.number and a.result = 'started' and decided.next = 'done'
   ), outbound as (
     update impact_in_outbound o set
       state = coalesce(decided.next, o.state), alone = o.alone or decided.alone,
