@@ -27,12 +27,15 @@ export type Step = {
   more: boolean;
 };
 
-const startWaiting = async (tx: Tx, deps: StepDeps, replay: Replay): Promise<Replay> => {
+/** A replay in the step that let it leave the queue, whether for the first time or after a pause. */
+type Stepped = Replay & { justStarted?: boolean };
+
+const startWaiting = async (tx: Tx, deps: StepDeps, replay: Replay): Promise<Stepped> => {
   const now = deps.clock.now();
   await tx.sql`
     update impact_in_replay set state = 'running', started_at = coalesce(started_at, ${now}), updated_at = ${now}
     where id = ${replay.id}`;
-  return { ...replay, state: 'running', updatedAt: now };
+  return { ...replay, state: 'running', updatedAt: now, justStarted: true };
 };
 
 const hold = async (tx: Tx, replay: Replay, heldBy: Replay['heldBy'], now: Date): Promise<void> => {
@@ -40,7 +43,17 @@ const hold = async (tx: Tx, replay: Replay, heldBy: Replay['heldBy'], now: Date)
   await tx.sql`update impact_in_replay set held_by = ${heldBy}, updated_at = ${now} where id = ${replay.id}`;
 };
 
-const work = async (tx: Tx, deps: StepDeps, replay: Replay, options: StepOptions): Promise<Step> => {
+/**
+ * The time of work that a step stands for. The first step of a run begins what the rate allows for the time before it,
+ * in which nothing was begun: without that time, each pause made the measured rate higher.
+ */
+const workedOf = (replay: Stepped, begun: number, now: Date): number => {
+  const sinceMs = Math.max(0, Math.min(now.getTime() - replay.updatedAt.getTime(), longestStepMs));
+  const isFirst = replay.justStarted === true || replay.rateUsedTo === null;
+  return isFirst ? Math.max(sinceMs, Math.ceil((begun * 1_000) / replay.ratePerSecond)) : sinceMs;
+};
+
+const work = async (tx: Tx, deps: StepDeps, replay: Stepped, options: StepOptions): Promise<Step> => {
   const now = deps.clock.now();
   const { count, usedTo } = allowance(replay, now.getTime());
   const room = replayLimits.inFlight - replay.inFlight;
@@ -50,10 +63,10 @@ const work = async (tx: Tx, deps: StepDeps, replay: Replay, options: StepOptions
     return { tally: noTally, more: false };
   }
   const { begun, tally } = await advanceReplay(tx, deps, replay, limit);
-  const workedMs = Math.min(now.getTime() - replay.updatedAt.getTime(), longestStepMs);
+  const workedMs = workedOf(replay, begun, now);
   await tx.sql`
     update impact_in_replay set
-      rate_used_to = ${usedTo(begun)}, worked_ms = least(2000000000, worked_ms + ${Math.max(0, workedMs)}),
+      rate_used_to = ${usedTo(begun)}, worked_ms = least(2000000000, worked_ms + ${workedMs}),
       held_by = null, failing_since = null, last_error = null, updated_at = ${now}
     where id = ${replay.id}`;
   return { tally, more: begun === limit && count > limit };
@@ -73,7 +86,7 @@ const stepIn = async (tx: Tx, deps: StepDeps, id: string, options: StepOptions):
   if (locked === undefined) return { tally: noTally, more: false };
   const settled = locked.inFlight > 0 ? await settleItems(tx, deps, locked) : noTally;
   const inFlight = locked.inFlight - settled.succeeded - settled.failed - settled.skipped;
-  let replay: Replay = { ...locked, inFlight };
+  let replay: Stepped = { ...locked, inFlight };
   if (replay.state === 'waiting' && options.mayStart) replay = await startWaiting(tx, deps, replay);
   if (replay.state !== 'running') return { tally: settled, more: false };
   if (!replay.isSelected && replay.filter !== null) {

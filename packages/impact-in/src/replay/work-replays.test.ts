@@ -90,7 +90,7 @@ describe('a replay', () => {
       selected: 40,
       done: 30,
       failed: 30,
-      rate: 15,
+      rate: 10,
       reason: 'Mapping fixed',
       requestedBy: { kind: 'api_key', id: 'testkey00000' },
       filter: { from: '2026-01-01T00:00:00.000Z' },
@@ -99,6 +99,21 @@ describe('a replay', () => {
     expect(told.eta).toBe(new Date(clock.nowMs() + 1_000).toISOString());
     expect(told.failures.data).toHaveLength(20);
     expect(told.failures.nextCursor).not.toBeNull();
+  });
+
+  test('is as fast after a pause as it was before, and tells so', async () => {
+    await addDeliveries(60);
+    const { id } = await startWindow({ ratePerSecond: 10 });
+    for (let n = 0; n < 4; n += 1) {
+      await tick();
+      clock.advanceMs(1_000);
+      await post(hub, companyId, `/replays/${id}/pause`);
+      clock.advanceMs(60_000);
+      await post(hub, companyId, `/replays/${id}/resume`);
+    }
+    const told = await statusOf(hub, companyId, id);
+    expect(told.rate).toBe(10);
+    expect(told.done).toBeGreaterThan(20);
   });
 
   test('pauses, goes on where it stopped, and is cancelled for good', async () => {
