@@ -16,7 +16,7 @@ const tests = '(\\.test|/test-[^/]+)\\.ts$';
 
 /** Files that load little else: the terminal's commands would otherwise wait for the whole hub to load. */
 const light =
-  '^packages/(core/src/telemetry/redact|api-keys/src/key-format|impact-in/src/(simulators/inject-fault|verification/profile))\\.ts$';
+  '^packages/(core/src/telemetry/redact|api-keys/src/key-format|impact-in/src/(simulators/(inject-fault|partner-apis/api-faults)|verification/profile))\\.ts$';
 
 const onlyAllowed = Object.entries(ladder).map(([name, allowed]) => ({
   name: `ladder-${name}`,

@@ -88,3 +88,11 @@ test('a replay is started, followed, listed, explained, paused and cancelled', a
   const again = await deliveries(['replays', 'resume', second]);
   expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('Start another one: hub deliveries replay.')]);
 });
+
+test('a named delivery that is skipped is told with the reason, and ends with 1', async () => {
+  const sent = await addDelivery();
+  await hub.database.owner`
+    update impact_in_delivery set direction = 'outbound', status = 'success' where id = ${sent}`;
+  const ended = await deliveries(['replay', sent]);
+  expect([ended.code, ended.stdout]).toEqual([1, expect.stringMatching(new RegExp(`Skipped:[^]*${sent} +\\w`))]);
+});

@@ -47,7 +47,7 @@ test('an endpoint is made, tried, shown, rotated with an overlap, and its old se
     endpoints(['list', '--partner', 'benevity']),
   ]);
   expect([pinged.code, pinged.stdout]).toEqual([0, expect.stringMatching(/accepted +yes/)]);
-  expect(shown.stdout).toMatch(/expected every +3600 s/);
+  expect(shown.stdout).toMatch(/expected every +1h\n +tolerance +5m\n +body limit +262144 bytes/);
   expect(shown.stdout + listed.stdout).not.toContain(secret.slice(6));
   expect(listed.stdout).toContain(id);
 

@@ -58,6 +58,7 @@ export const printEnd = (replay: Replay): void => {
     printLine('');
     note(`See why: hub deliveries replays failures ${replay.id}`);
   }
+  if (replay.skipped > 0) note(`See what was left out: hub deliveries replays failures ${replay.id} --skipped`);
   if (replay.state === 'paused' || replay.state === 'failed')
     note(`Let it go on: hub deliveries replays resume ${replay.id}`);
 };

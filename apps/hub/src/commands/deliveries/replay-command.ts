@@ -9,6 +9,7 @@ import { parseCount } from '../hub-api/parse-options.ts';
 import { note, printFields, printJson, printLine, printTable, when } from '../hub-api/print.ts';
 import { addFilterOptions, filterOf, type FilterOptions } from './delivery-options.ts';
 import { printEnd, type Replay } from './describe-replay.ts';
+import { printSkipped } from './replay-items.ts';
 import { followReplay } from './follow-replay.ts';
 
 type ReplayOptions = FilterOptions & {
@@ -95,9 +96,13 @@ const replay = async (hub: HubClient, ids: readonly string[], options: ReplayOpt
   }
   note(`Replay ${started.id} has been taken; it goes on when this command is ended.`);
   const ended = await followReplay(hub, started);
+  const isNamed = ended.kind === 'one' || ended.kind === 'selection';
   if (options.json === true) printJson(ended);
-  else printEnd(ended);
-  if (ended.state !== 'done' || ended.failed > 0) process.exitCode = 1;
+  else {
+    printEnd(ended);
+    if (isNamed) await printSkipped(hub, ended);
+  }
+  if (ended.state !== 'done' || ended.failed > 0 || (isNamed && ended.skipped > 0)) process.exitCode = 1;
 };
 
 /** `hub deliveries replay` */

@@ -1,12 +1,11 @@
-import type { ReplayItemView } from '@impact-hub/impact-in';
 import { Option, type Command } from 'commander';
 import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
 import { parseCount } from '../hub-api/parse-options.ts';
 import { note, noteMore, printJson, printLine, printTable, when } from '../hub-api/print.ts';
 import { readPages } from '../hub-api/read-pages.ts';
-import type { Sent } from '../hub-api/sent.ts';
 import { pathOfReplay, printEnd, type Replay } from './describe-replay.ts';
 import { followReplay } from './follow-replay.ts';
+import { printItems, readItems } from './replay-items.ts';
 
 const id = '01a1fd2a-43a6-75a0-ab21-6e9a3a717903';
 const states = ['waiting', 'running', 'paused', 'done', 'cancelled', 'failed'];
@@ -63,15 +62,11 @@ const addFailures = (replays: Command, withHub: WithHub): Command =>
     .option('--limit <rows>', 'at most so many', parseCount, 100)
     .action((replayId: string, options: CommonOptions & { skipped?: boolean; limit: number }) =>
       withHub(options, async (hub) => {
-        const query = { state: options.skipped === true ? 'skipped' : 'failed' };
-        const path = pathOfReplay(replayId, '/items');
-        const found = await readPages<Sent<ReplayItemView>>(hub, path, query, options.limit);
+        const state = options.skipped === true ? 'skipped' : 'failed';
+        const found = await readItems(hub, replayId, state, options.limit);
         if (options.json === true) return printJson(found);
         if (found.data.length === 0) return note('There is none.');
-        printTable(
-          ['delivery', 'reason'],
-          found.data.map(({ deliveryId, reason }) => [deliveryId, reason]),
-        );
+        printItems(found.data);
         noteMore(found, options.limit);
       }),
     );

@@ -1,5 +1,5 @@
 import type { EndpointView } from '@impact-hub/impact-in';
-import { note, printFields, printJson, printLine, printTable, when } from '../hub-api/print.ts';
+import { duration, note, printFields, printJson, printLine, printTable, when } from '../hub-api/print.ts';
 import type { CommonOptions } from '../hub-api/hub-command.ts';
 import { goodId } from '../hub-api/good-id.ts';
 import type { Sent } from '../hub-api/sent.ts';
@@ -15,6 +15,10 @@ export const pathOfEndpoint = (id: string, action = ''): string =>
 export const standing = ({ state, silentSince }: Pick<Endpoint, 'state' | 'silentSince'>): string =>
   silentSince === null ? state : `silent since ${when(silentSince)}`;
 
+/** Where the keys of an issuer are, or which are pinned. */
+const keysOf = ({ jwksUrl, jwks }: NonNullable<Endpoint['jwt']>): string =>
+  jwksUrl ?? `pinned: ${(jwks?.keys ?? []).map(({ kid }) => String(kid)).join(', ')}`;
+
 const fieldsOf = (endpoint: Endpoint): Record<string, unknown> => ({
   endpoint: endpoint.id,
   name: endpoint.name,
@@ -25,7 +29,14 @@ const fieldsOf = (endpoint: Endpoint): Record<string, unknown> => ({
   account: endpoint.hint,
   'allowed from': endpoint.allowedNetworks ?? 'everywhere',
   'last received': when(endpoint.lastReceivedAt),
-  'expected every': endpoint.expectedEverySeconds === null ? '-' : `${endpoint.expectedEverySeconds} s`,
+  'expected every': duration(endpoint.expectedEverySeconds),
+  tolerance: duration(endpoint.toleranceSeconds),
+  'body limit': `${endpoint.bodyLimitBytes} bytes`,
+  profile: endpoint.profile === undefined ? undefined : JSON.stringify(endpoint.profile),
+  issuer: endpoint.jwt?.issuer,
+  audience: endpoint.jwt?.audience,
+  keys: endpoint.jwt === undefined ? undefined : keysOf(endpoint.jwt),
+  'secret header': endpoint.secretHeader,
   'token address': endpoint.tokenUrl,
   'client id': endpoint.clientId,
   'user name': endpoint.username,

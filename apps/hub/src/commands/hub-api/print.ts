@@ -34,6 +34,20 @@ export const when = (at: string | null): string => (at === null ? '-' : `${at.sl
 export const whenExactly = (at: string | null): string =>
   at === null ? '-' : `${at.slice(0, 10)} ${at.slice(11, 19)}Z`;
 
+const units = [
+  ['w', 604_800],
+  ['d', 86_400],
+  ['h', 3_600],
+  ['m', 60],
+] as const;
+
+/** Seconds as options take them, in the largest unit that they are whole ones of: `1h`, `90s`; `-` for none. */
+export const duration = (seconds: number | null): string => {
+  if (seconds === null) return '-';
+  const [unit, size] = units.find(([, each]) => seconds > 0 && seconds % each === 0) ?? ['s', 1];
+  return `${seconds / size}${unit}`;
+};
+
 /** Says that a list was cut. */
 export const noteMore = ({ nextCursor }: { nextCursor: string | null }, limit: number): void => {
   if (nextCursor !== null) note(`There are more than ${limit}; see them by --limit.`);
