@@ -16,7 +16,12 @@ export const addList = (endpoints: Command, withHub: WithHub): Command =>
         const query = { partner: options.partner, silent: options.silent === true ? 'true' : undefined };
         const found = await readPages<Endpoint>(hub, endpointsPath, query);
         if (options.json === true) return printJson(found);
-        if (found.data.length === 0) return note('There is no such endpoint. Make one with: hub endpoints create');
+        if (found.data.length === 0)
+          return note(
+            options.silent === true
+              ? 'No partner is silent.'
+              : 'There is no such endpoint. Make one with: hub endpoints create',
+          );
         printTable(
           ['endpoint', 'name', 'partner', 'scheme', 'state', 'last received'],
           found.data.map((one) => [one.id, one.name, one.partner, one.scheme, standing(one), when(one.lastReceivedAt)]),

@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { UsageError } from '../hub-api/command-errors.ts';
 import { hubCommand, type CommonOptions, type WithHub } from '../hub-api/hub-command.ts';
 import { gather, parseCount, parseDuration } from '../hub-api/parse-options.ts';
@@ -22,10 +22,19 @@ type SettingOptions = CommonOptions & {
   settings?: string;
 };
 
+const longestToleranceSeconds = 900;
+
+/** @throws InvalidArgumentError */
+const parseTolerance = (text: string): number => {
+  const seconds = parseDuration(text);
+  if (seconds > longestToleranceSeconds) throw new InvalidArgumentError('Use at most 15m.');
+  return seconds;
+};
+
 const addSettingOptions = (command: Command): Command =>
   command
     .option('--hint <account>', 'the account that the partner names in its payloads, for the address without an id')
-    .option('--tolerance <duration>', 'how far its clock may be off; 5m unless given, at most 15m', parseDuration)
+    .option('--tolerance <duration>', 'how far its clock may be off; 5m unless given, at most 15m', parseTolerance)
     .option('--body-limit <bytes>', 'the largest event', parseCount)
     .option('--allow-ip <networks>', 'from where it may send; with commas or by repeating it', gather)
     .option(

@@ -66,7 +66,10 @@ export const runSimulation = async (
     }
   await Promise.all(underWay);
   if (failure !== undefined)
-    throw new CommandError(`Nobody answers at ${new URL(url).origin}: ${(failure as Error).message}.`, {
-      cause: failure,
-    });
+    throw new CommandError(
+      `Nobody answers at ${new URL(url).origin} (${(failure as Error).message}). Start the hub with: npm start`,
+      {
+        cause: failure,
+      },
+    );
 };
