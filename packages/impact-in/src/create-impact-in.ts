@@ -35,7 +35,7 @@ export type ImpactInOptions = {
   inboxLimits?: Partial<GroupCommitLimits>;
   /** Whether companies may name addresses inside the operator's network, over plain HTTP as well; default false. */
   allowPrivateAddresses?: boolean;
-  breakers: Pick<Breakers, 'get' | 'forget'>;
+  breakers: Pick<Breakers, 'get' | 'list' | 'forget'>;
   /** What tests set of calls to partners. */
   outbound?: Partial<OutboundOptions>;
   /** How long what is kept, where not as by default. */

@@ -69,7 +69,7 @@ const getDelivery = defineRoute({
     const { id } = input.params;
     const { found, sent } = await deps.db.snapshot(principal.companyId, async (tx) => ({
       found: await findDelivery(tx, id),
-      sent: await findSending(tx, id),
+      sent: await findSending(tx, deps.outbound.breakers, id, deps.clock.nowMs()),
     }));
     if (found === undefined) throw deliveryNotFound();
     if (sent === undefined) return { ...found, sending: null };

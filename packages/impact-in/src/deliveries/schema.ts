@@ -1,6 +1,7 @@
 import { pageQuery, timestampInput } from '@impact-hub/core';
 import { z } from 'zod';
 import { partnerName } from '../endpoints/schema.ts';
+import { holdingReasons } from '../outbound/deliveries/held-by.ts';
 import { reverificationResults } from '../receipts/reverify/find-reverification.ts';
 import { pointerPattern } from '../receipts/search/read-terms.ts';
 import { awaitingConfirmation } from '../inbox/store-receipts.ts';
@@ -124,6 +125,13 @@ export const deliveryDetail = deliveryView.extend({
       transactionId: z.string(),
       partnerTransactionId: z.string().nullable().describe('What the partner calls it, by its answer.'),
       nextAttemptAt: z.date().nullable(),
+      heldBy: z
+        .enum(holdingReasons)
+        .nullable()
+        .describe(
+          'Why it is not sent although its time has come: its connection is paused, its circuit is open, or its rate or a pause the partner asked for leaves no call; costs no attempt.',
+        ),
+      heldUntil: z.date().nullable().describe('Null when nothing holds it, or until the connection is resumed.'),
     })
     .nullable()
     .describe('Of outbound deliveries.'),

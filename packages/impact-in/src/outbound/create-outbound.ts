@@ -12,7 +12,7 @@ import { createAccessTokens } from './sending/access-tokens.ts';
 import { createHttpClient, httpClientDefaults, type HttpClientOptions } from './sending/http-client.ts';
 
 export type OutboundOptions = {
-  breakers: Pick<Breakers, 'get' | 'forget'>;
+  breakers: Pick<Breakers, 'get' | 'list' | 'forget'>;
   clock: Clock;
   metrics: MetricsRegistry;
   sql: Sql;

@@ -8,7 +8,7 @@ import type { HttpClient } from './sending/http-client.ts';
 export type Outbound = {
   http: HttpClient;
   tokens: AccessTokens;
-  breakers: Pick<Breakers, 'get' | 'forget'>;
+  breakers: Pick<Breakers, 'get' | 'list' | 'forget'>;
   metrics: OutboundMetrics;
   /** Whether companies may name addresses of the private network, and plain HTTP. */
   allowPrivateAddresses: boolean;

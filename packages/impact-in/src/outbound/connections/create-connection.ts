@@ -4,9 +4,9 @@ import type { Crypto } from '@impact-hub/crypto';
 import type { EndpointMaker } from '../../endpoints/create-endpoint.ts';
 import { tooManyConnections } from '../../problems.ts';
 import { partnerApis } from '../partner-apis.ts';
-import { breakerNameOf } from '../sending/breaker-name.ts';
 import type { ConnectionRow } from '../tables.ts';
 import { checkedBaseUrl, checkedCredentials, checkTenant } from './check-input.ts';
+import { closedCircuit, type ConnectionCircuit } from './circuit.ts';
 import { credentialsContext, credentialsPurpose, type Credentials } from './credentials.ts';
 import { countConnections, insertConnection } from './repository.ts';
 import { createConnectionBody, type ConnectionView, type CreateConnectionInput } from './schema.ts';
@@ -17,10 +17,10 @@ const maxPerCompany = 50;
 type Deps = { crypto: Crypto; clock: Clock; outbound: { allowPrivateAddresses: boolean } };
 
 /** A connection as the API shows it: no credentials in any form. */
-export const viewConnection = (row: ConnectionRow): ConnectionView => {
+export const viewConnection = (row: ConnectionRow, circuit: ConnectionCircuit = closedCircuit(row)): ConnectionView => {
   const { id, partner, api, name, baseUrl, tenant, requestsPerMinute, state, createdAt, updatedAt } = row;
   const shown = { id, partner, api, name, baseUrl, tenant, requestsPerMinute, createdAt, updatedAt };
-  return { ...shown, state: state === 'active' ? 'active' : 'paused', circuit: breakerNameOf(row) };
+  return { ...shown, state: state === 'active' ? 'active' : 'paused', circuit };
 };
 
 export const sealCredentials = (

@@ -6,6 +6,7 @@ import type { EndpointMaker } from '../../endpoints/create-endpoint.ts';
 import { connectionNotFound } from '../../problems.ts';
 import { breakerNameOf } from '../sending/breaker-name.ts';
 import { changeConnection } from './change-connection.ts';
+import { readCircuits } from './circuit.ts';
 import { createConnection, viewConnection } from './create-connection.ts';
 import { credentialsPurpose } from './credentials.ts';
 import { deleteConnection } from './delete-connection.ts';
@@ -64,8 +65,9 @@ const list = defineRoute({
     const { partner, limit } = query;
     const cursor = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
     const rows = await deps.db.company(principal.companyId, (tx) => selectConnections(tx, { partner, cursor, limit }));
+    const circuitOf = readCircuits(deps.outbound.breakers, deps.clock.nowMs());
     const page = toPage(rows, limit, (row) => ({ atMs: row.createdAt.getTime(), id: row.id }));
-    return { ...page, data: page.data.map(viewConnection) };
+    return { ...page, data: page.data.map((row) => viewConnection(row, circuitOf(row))) };
   },
 });
 
@@ -80,7 +82,7 @@ const get = defineRoute({
   handler: async ({ input, principal, deps }) => {
     const found = await deps.db.company(principal.companyId, (tx) => findConnection(tx, input.params.id));
     if (found === undefined) throw connectionNotFound();
-    return viewConnection(found);
+    return viewConnection(found, readCircuits(deps.outbound.breakers, deps.clock.nowMs())(found));
   },
 });
 
@@ -98,7 +100,7 @@ const change = defineRoute({
       changeConnection(tx, deps, makerOf(principal, request), input.params.id, input.body),
     );
     // What failed with the address and credentials of before says nothing about those of now.
-    deps.outbound.breakers.forget(changed.circuit);
+    deps.outbound.breakers.forget(changed.circuit.name);
     return changed;
   },
 });

@@ -50,7 +50,13 @@ export const connectionView = z.object({
   tenant: z.string().nullable(),
   requestsPerMinute: z.int(),
   state: z.enum(['active', 'paused']),
-  circuit: z.string().describe('Name of its circuit breaker, which no other connection shares.'),
+  circuit: z
+    .object({
+      name: z.string(),
+      state: z.enum(['closed', 'open', 'half_open']),
+      retryAt: z.date().nullable().describe('When an open one lets a call through again.'),
+    })
+    .describe('Its circuit breaker, which no other connection shares. What is to be sent waits while it is open.'),
   createdAt: z.date(),
   updatedAt: z.date(),
 });

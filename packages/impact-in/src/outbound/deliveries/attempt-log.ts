@@ -1,11 +1,13 @@
-import type { Tx } from '@impact-hub/core';
+import type { Breakers, Tx } from '@impact-hub/core';
 import type { Crypto } from '@impact-hub/crypto';
 import { asc, eq } from 'drizzle-orm';
+import { readCircuits } from '../connections/circuit.ts';
 import { exchangeContext, outboundPurpose } from '../sending/outbound-event.ts';
 import type { Exchange } from '../sending/redact-exchange.ts';
-import { impactInOutbound, impactInOutboundAttempt, type OutboundAttemptRow } from '../tables.ts';
+import { impactInConnection, impactInOutbound, impactInOutboundAttempt, type OutboundAttemptRow } from '../tables.ts';
+import { heldOf, type Held } from './held-by.ts';
 
-export type SendingFacts = {
+export type SendingFacts = Held & {
   connectionId: string;
   transactionId: string;
   partnerTransactionId: string | null;
@@ -18,19 +20,39 @@ export type OutboundAttempt = Omit<OutboundAttemptRow, 'companyId' | 'deliveryId
 
 type Found = { sending: SendingFacts; attempts: (OutboundAttemptRow & { isPresent: boolean })[] };
 
-/** What is known of the sending of an outbound delivery; undefined for any other. */
-export const findSending = async (tx: Tx, deliveryId: string): Promise<Found | undefined> => {
-  const [row] = await tx.orm.select().from(impactInOutbound).where(eq(impactInOutbound.deliveryId, deliveryId));
-  if (row === undefined) return undefined;
+/**
+ * What is known of the sending of an outbound delivery; undefined for any other.
+ *
+ * @param nowMs of the Unix clock
+ */
+export const findSending = async (
+  tx: Tx,
+  breakers: Pick<Breakers, 'list'>,
+  deliveryId: string,
+  nowMs: number,
+): Promise<Found | undefined> => {
+  const [found] = await tx.orm
+    .select({ row: impactInOutbound, connection: impactInConnection })
+    .from(impactInOutbound)
+    .innerJoin(impactInConnection, eq(impactInConnection.id, impactInOutbound.connectionId))
+    .where(eq(impactInOutbound.deliveryId, deliveryId));
+  if (found === undefined) return undefined;
+  const { row, connection } = found;
+  const held = heldOf(row, connection, readCircuits(breakers, nowMs)(connection), nowMs);
   const attempts = await tx.orm
     .select()
     .from(impactInOutboundAttempt)
     .where(eq(impactInOutboundAttempt.deliveryId, deliveryId))
     .orderBy(asc(impactInOutboundAttempt.number));
   const { connectionId, transactionId, partnerTransactionId, state, dueAt } = row;
-  const nowMs = Date.now();
   return {
-    sending: { connectionId, transactionId, partnerTransactionId, nextAttemptAt: state === 'waiting' ? dueAt : null },
+    sending: {
+      connectionId,
+      transactionId,
+      partnerTransactionId,
+      nextAttemptAt: state === 'waiting' ? dueAt : null,
+      ...held,
+    },
     attempts: attempts.map((attempt, index) => ({
       ...attempt,
       isPresent: state === 'sending' && index === attempts.length - 1 && dueAt.getTime() > nowMs,

@@ -108,7 +108,7 @@ describe('an attempt', () => {
     await stage.hub.db.snapshot(companyId, async (tx) => {
       expect(await findDelivery(tx, id)).toMatchObject({ attempts: 0, status: 'pending' });
       await stage.sendAll();
-      expect(await findSending(tx, id)).toMatchObject({ sending: { partnerTransactionId: null }, attempts: [] });
+      expect(await findSending(tx, stage.hub.breakers, id, Date.now())).toMatchObject({ sending: { partnerTransactionId: null }, attempts: [] });
     });
     expect(await stage.detail(companyId, id)).toMatchObject({ attempts: 1, attemptLog: [{ result: 'success' }] });
   });
