@@ -1,14 +1,12 @@
-import { createEndpoint } from '@impact-hub/impact-in';
 import { idempotencyOf, newId, type Route } from '@impact-hub/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { outboundSamples, receiptSamples } from './support/impact-in-samples.ts';
+import { impactInSamples } from './support/impact-in-samples.ts';
 import { createTestHub, password } from './support/test-hub.ts';
 
 type AnyRoute = Route<unknown>;
 /** One call of a route that succeeds and changes something. */
 type Sample = { headers: Record<string, string>; params?: Record<string, string>; body?: object };
 
-const by = { actor: { kind: 'system', id: 'test' } } as const;
 /** The route table is only known once the hub is composed, so the tests are made from it at collection time. */
 const hub = await createTestHub();
 const nameOf = (route: AnyRoute): string => `${route.method} ${route.path}`;
@@ -35,11 +33,6 @@ const onKey = async (body?: object): Promise<Sample> => ({
   params: { keyId: await keyId() },
   ...(body === undefined ? {} : { body }),
 });
-const endpoint = async (): Promise<string> => {
-  const input = { partner: 'benevity', scheme: 'benevity-hmac', name: 'Benevity' } as const;
-  const made = await hub.hub.db.company(companyId, (tx) => createEndpoint(tx, hub.hub.impactIn.deps, by, input));
-  return made.endpoint.id;
-};
 const asPerson = async (params?: Record<string, string>): Promise<Sample> => {
   const { headers } = await personOf();
   return { headers, ...(params === undefined ? {} : { params }) };
@@ -53,24 +46,8 @@ const rotated = async (): Promise<Sample> => {
   return { ...sample, body: {} };
 };
 
-const delivery = async (): Promise<string> => {
-  const id = newId();
-  await hub.database.owner`
-    insert into impact_in_delivery (id, company_id, direction, partner, event_type, status, outcome, received_at)
-    values (${id}, ${companyId}, 'inbound', 'benevity', 'delivery.success', 'failed', 'dead', now())`;
-  return id;
-};
-const replay = async (): Promise<Sample> => {
-  const answer = await hub.call('POST', '/api/v1/impact-in/deliveries/bulk-replay', {
-    headers: { ...key, 'content-type': 'application/json' },
-    body: JSON.stringify({ ids: [await delivery()] }),
-  });
-  return { headers: key, params: { id: answer.json<{ id: string }>().id } };
-};
-
 const samples: Record<string, () => Promise<Sample>> = {
-  ...outboundSamples(hub, () => ({ companyId, key })),
-  ...receiptSamples(hub, () => ({ companyId, key })),
+  ...impactInSamples(hub, () => ({ companyId, key })),
   'POST /admin/api-keys': async () => ({
     headers: key,
     body: { name: 'New', environment: 'live', scopes: ['data:read'] },
@@ -120,51 +97,6 @@ const samples: Record<string, () => Promise<Sample>> = {
     await hub.signIn(person.email);
     return { headers: person.headers };
   },
-  'POST /api/v1/impact-in/endpoints': async () => ({
-    headers: key,
-    body: { partner: 'benevity', scheme: 'benevity-hmac', name: 'New' },
-  }),
-  'POST /api/v1/impact-in/endpoints/:id/pause': async () => ({ headers: key, params: { id: await endpoint() } }),
-  'PATCH /api/v1/impact-in/endpoints/:id': async () => ({
-    headers: key,
-    params: { id: await endpoint() },
-    body: { name: 'Renamed' },
-  }),
-  'DELETE /api/v1/impact-in/endpoints/:id': async () => ({ headers: key, params: { id: await endpoint() } }),
-  'POST /api/v1/impact-in/endpoints/:id/rotate-secret': async () => ({
-    headers: key,
-    params: { id: await endpoint() },
-    body: {},
-  }),
-  'POST /api/v1/impact-in/endpoints/:id/secrets/:secretId/retire': async () => {
-    const id = await endpoint();
-    const path = `/api/v1/impact-in/endpoints/${id}`;
-    const { secrets } = (await hub.call('GET', path, { headers: key })).json<{ secrets: { id: string }[] }>();
-    await hub.call('POST', `${path}/rotate-secret`, {
-      headers: { ...key, 'content-type': 'application/json' },
-      body: '{}',
-    });
-    return { headers: key, params: { id, secretId: secrets[0]?.id ?? '' } };
-  },
-  'POST /api/v1/impact-in/endpoints/:id/resume': async () => {
-    const id = await endpoint();
-    await hub.call('POST', `/api/v1/impact-in/endpoints/${id}/pause`, { headers: key });
-    return { headers: key, params: { id } };
-  },
-  'POST /api/v1/impact-in/deliveries/:id/replay': async () => ({
-    headers: key,
-    params: { id: await delivery() },
-    body: {},
-  }),
-  'POST /api/v1/impact-in/deliveries/bulk-replay': async () => ({ headers: key, body: { ids: [await delivery()] } }),
-  'POST /api/v1/impact-in/deliveries/retry-all-failed': async () => ({ headers: key, body: {} }),
-  'POST /api/v1/impact-in/replays/:id/pause': replay,
-  'POST /api/v1/impact-in/replays/:id/resume': async () => {
-    const sample = await replay();
-    await hub.call('POST', `/api/v1/impact-in/replays/${sample.params?.['id']}/pause`, { headers: key });
-    return sample;
-  },
-  'POST /api/v1/impact-in/replays/:id/cancel': replay,
   'POST /api/health/circuit-breakers/reset': async () => ({ headers: key, body: {} }),
   'POST /api/health/cache/clear': async () => ({ headers: key, body: {} }),
 };

@@ -50,12 +50,11 @@ export const addImpactInThings = async (
 };
 
 type Sample = { headers: Record<string, string>; params?: Record<string, string>; body?: object };
+type Caller = () => { companyId: string; key: Record<string, string> };
+type Samples = Record<string, () => Promise<Sample>>;
 
 /** One call of each route of connections and outbound deliveries that succeeds and changes something. */
-export const outboundSamples = (
-  testHub: TestHub,
-  caller: () => { companyId: string; key: Record<string, string> },
-): Record<string, () => Promise<Sample>> => {
+const outboundSamples = (testHub: TestHub, caller: Caller): Samples => {
   const connection = (): Promise<string> => addConnection(testHub, caller().companyId);
   const sample = (more: Omit<Sample, 'headers'>): Sample => ({ headers: caller().key, ...more });
   return {
@@ -70,10 +69,7 @@ export const outboundSamples = (
 };
 
 /** One call of each route about receipts. */
-export const receiptSamples = (
-  testHub: TestHub,
-  caller: () => { companyId: string; key: Record<string, string> },
-): Record<string, () => Promise<Sample>> => {
+const receiptSamples = (testHub: TestHub, caller: Caller): Samples => {
   const refusedReceipt = async (): Promise<string> => {
     const id = newId();
     const atMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
@@ -100,3 +96,92 @@ export const receiptSamples = (
     }),
   };
 };
+
+/** One call of each route about endpoints. */
+const endpointSamples = (testHub: TestHub, caller: Caller): Samples => {
+  const endpoint = (): Promise<string> => addEndpoint(testHub, caller().companyId);
+  return {
+    'POST /api/v1/impact-in/endpoints': async () => ({
+      headers: caller().key,
+      body: { partner: 'benevity', scheme: 'benevity-hmac', name: 'New' },
+    }),
+    'POST /api/v1/impact-in/endpoints/:id/pause': async () => ({
+      headers: caller().key,
+      params: { id: await endpoint() },
+    }),
+    'PATCH /api/v1/impact-in/endpoints/:id': async () => ({
+      headers: caller().key,
+      params: { id: await endpoint() },
+      body: { name: 'Renamed' },
+    }),
+    'DELETE /api/v1/impact-in/endpoints/:id': async () => ({ headers: caller().key, params: { id: await endpoint() } }),
+    'POST /api/v1/impact-in/endpoints/:id/rotate-secret': async () => ({
+      headers: caller().key,
+      params: { id: await endpoint() },
+      body: {},
+    }),
+    'POST /api/v1/impact-in/endpoints/:id/secrets/:secretId/retire': async () => {
+      const id = await endpoint();
+      const path = `/api/v1/impact-in/endpoints/${id}`;
+      const { secrets } = (await testHub.call('GET', path, { headers: caller().key })).json<{
+        secrets: { id: string }[];
+      }>();
+      await testHub.call('POST', `${path}/rotate-secret`, {
+        headers: { ...caller().key, 'content-type': 'application/json' },
+        body: '{}',
+      });
+      return { headers: caller().key, params: { id, secretId: secrets[0]?.id ?? '' } };
+    },
+    'POST /api/v1/impact-in/endpoints/:id/resume': async () => {
+      const id = await endpoint();
+      await testHub.call('POST', `/api/v1/impact-in/endpoints/${id}/pause`, { headers: caller().key });
+      return { headers: caller().key, params: { id } };
+    },
+  };
+};
+
+/** One call of each route about replays. */
+const replaySamples = (testHub: TestHub, caller: Caller): Samples => {
+  const delivery = async (): Promise<string> => {
+    const id = newId();
+    await testHub.database.owner`
+      insert into impact_in_delivery (id, company_id, direction, partner, event_type, status, outcome, received_at)
+      values (${id}, ${caller().companyId}, 'inbound', 'benevity', 'delivery.success', 'failed', 'dead', now())`;
+    return id;
+  };
+  const replay = async (): Promise<Sample> => {
+    const answer = await testHub.call('POST', '/api/v1/impact-in/deliveries/bulk-replay', {
+      headers: { ...caller().key, 'content-type': 'application/json' },
+      body: JSON.stringify({ ids: [await delivery()] }),
+    });
+    return { headers: caller().key, params: { id: answer.json<{ id: string }>().id } };
+  };
+
+  return {
+    'POST /api/v1/impact-in/deliveries/:id/replay': async () => ({
+      headers: caller().key,
+      params: { id: await delivery() },
+      body: {},
+    }),
+    'POST /api/v1/impact-in/deliveries/bulk-replay': async () => ({
+      headers: caller().key,
+      body: { ids: [await delivery()] },
+    }),
+    'POST /api/v1/impact-in/deliveries/retry-all-failed': async () => ({ headers: caller().key, body: {} }),
+    'POST /api/v1/impact-in/replays/:id/pause': replay,
+    'POST /api/v1/impact-in/replays/:id/resume': async () => {
+      const sample = await replay();
+      await testHub.call('POST', `/api/v1/impact-in/replays/${sample.params?.['id']}/pause`, { headers: caller().key });
+      return sample;
+    },
+    'POST /api/v1/impact-in/replays/:id/cancel': replay,
+  };
+};
+
+/** One call of each route of this domain that succeeds and changes something. */
+export const impactInSamples = (testHub: TestHub, caller: Caller): Samples => ({
+  ...endpointSamples(testHub, caller),
+  ...outboundSamples(testHub, caller),
+  ...receiptSamples(testHub, caller),
+  ...replaySamples(testHub, caller),
+});

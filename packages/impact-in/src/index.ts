@@ -36,7 +36,14 @@ export { verifyJwt } from './verification/verify-jwt.ts';
 export { verifyHmac } from './verification/verify-webhook.ts';
 export { secretKey } from './verification/secret-key.ts';
 export { fetchAccessToken } from './simulators/fetch-access-token.ts';
-export { faultNames, faults, faultsOf, injectFault, type FaultInput, type FaultName } from './simulators/inject-fault.ts';
+export {
+  faultNames,
+  faults,
+  faultsOf,
+  injectFault,
+  type FaultInput,
+  type FaultName,
+} from './simulators/inject-fault.ts';
 export { makeEvent, type EventSeed, type SimulatedEvent } from './simulators/make-event.ts';
 export { mintToken, type TokenDraft } from './simulators/mint-token.ts';
 export { signRequest, type SignedRequest, type SignInput } from './simulators/sign-request.ts';
