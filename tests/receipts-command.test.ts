@@ -35,7 +35,7 @@ test('a refused request is found by the id its sender was told, explained, and t
   await vi.waitFor(async () => {
     expect(await hub.database.owner`select 1 from impact_in_receipt where outcome = 'rejected'`).toHaveLength(1);
   });
-  const listed = await run('receipts', 'list', '--request-id', requestId, '--outcome', 'rejected', '--last', '1h');
+  const listed = await run('receipts', 'list', '--request-id', requestId, '--not-taken', '--last', '1h');
   const id = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(listed.stdout)?.[0] ?? '';
   expect(listed.stdout).toContain('signature_mismatch');
   const [shown, explained, refused, unclear] = await Promise.all([

@@ -21,6 +21,7 @@ type ListOptions = RecordOptions & {
   reason?: string;
   requestId?: string;
   eventId?: string;
+  notTaken?: boolean;
   limit: number;
 };
 
@@ -39,11 +40,13 @@ export const addList = (receipts: Command, withHub: WithHub): Command =>
     .option('--request-id <id>', 'only the request of this id, which the answer to it named')
     .option('--event-id <id>', "only the event of this id of the partner's")
     .option('--correlation-id <id>', 'only what reports on this, such as a transaction')
+    .option('--not-taken', 'only rejected and quarantined ones that still wait for somebody')
     .option('--limit <rows>', 'at most so many', parseCount, 50)
     .action((options: ListOptions) =>
       withHub(options, async (hub) => {
         const { outcome, reason, requestId, eventId, correlationId } = options;
-        const query = { ...windowOf(options, Date.now()), outcome, reason, requestId, eventId, correlationId };
+        const taken = options.notTaken === true ? 'false' : undefined;
+        const query = { ...windowOf(options, Date.now()), outcome, reason, requestId, eventId, correlationId, taken };
         const found = await readPages<Receipt>(hub, receiptsPath, query, options.limit);
         if (options.json === true) return printJson(found);
         if (found.data.length === 0) return note('There is no such receipt.');
