@@ -221,7 +221,12 @@ describe('the test of a connection', () => {
     expect(await tested(id)).toMatchObject({
       reachable: false,
       authorized: null,
-      detail: 'the partner could not be reached',
+      detail: 'the partner could not be reached (ECONNREFUSED)',
     });
+  });
+
+  test('claims no more than that the credentials were not refused', async () => {
+    const tried = await tested(await stage.connect(companyId, 'goodera-key'));
+    expect(tried).toMatchObject({ detail: expect.stringContaining('did not refuse the credentials') });
   });
 });

@@ -69,7 +69,7 @@ export const connectionTestView = z.object({
   authorized: z
     .boolean()
     .nullable()
-    .describe('Whether it accepted the credentials; null when its answer does not tell.'),
+    .describe('False when it refused the credentials, true when it did not; null when its answer does not tell.'),
   httpStatus: z.int().nullable(),
   detail: z.string(),
   durationMs: z.number(),

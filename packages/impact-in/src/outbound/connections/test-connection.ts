@@ -4,7 +4,7 @@ import { pathOf } from '../partner-apis.ts';
 import { TokenRefused } from '../sending/access-tokens.ts';
 import { answerInTime } from '../sending/answer-in-time.ts';
 import { buildReading } from '../sending/build-request.ts';
-import { callAuthenticated, explanations } from '../sending/call-partner.ts';
+import { callAuthenticated, explainFailure } from '../sending/call-partner.ts';
 import { CallFailed } from '../sending/http-client.ts';
 import { createRedactor } from '../sending/redact-exchange.ts';
 import { openConnection } from './open-connection.ts';
@@ -19,11 +19,11 @@ export type ConnectionTest = {
 
 type Finding = Omit<ConnectionTest, 'durationMs'>;
 
-const unreachable = ({ errorClass, status }: CallFailed): Finding => ({
-  reachable: status !== null,
+const unreachable = (failure: CallFailed): Finding => ({
+  reachable: failure.status !== null,
   authorized: null,
-  httpStatus: status,
-  detail: explanations[errorClass],
+  httpStatus: failure.status,
+  detail: explainFailure(failure),
 });
 
 /** Addresses that take only POST say so (404, 405) to whoever may come in, and 401 or 403 to others. */
@@ -38,7 +38,7 @@ const judge = (status: number, hasToken: boolean, tellsByPost: boolean): Finding
       authorized: null,
       detail: 'the partner answers; its SOAP service looks at credentials only with a report',
     };
-  return { ...seen, authorized: true, detail: 'the partner answers and accepts the credentials' };
+  return { ...seen, authorized: true, detail: `the partner answered ${status} and did not refuse the credentials` };
 };
 
 /** Below the eight seconds after which a request is answered with 503. */

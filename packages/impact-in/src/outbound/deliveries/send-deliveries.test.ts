@@ -108,7 +108,11 @@ describe('several deliveries', () => {
     for (const id of good.slice(0, 3))
       expect(await stage.detail(companyId, id)).toMatchObject({ status: 'success', attempts: 1 });
     const found = await stage.detail(companyId, refused);
-    expect(found).toMatchObject({ status: 'failed', outcome: 'dead', lastError: 'the activity is not known' });
+    expect(found).toMatchObject({
+      status: 'failed',
+      outcome: 'dead',
+      lastError: 'HTTP 422: the activity is not known',
+    });
     expect(found.attemptLog[0]?.exchange?.request.body).not.toContain('Reading');
   });
 

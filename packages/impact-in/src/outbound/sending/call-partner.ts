@@ -31,11 +31,18 @@ export const explanations: Record<CallFailed['errorClass'], string> = {
   aborted: 'the hub was shutting down; the partner may have received it',
 };
 
-const endOfFailure = ({ errorClass, mayHaveArrived, status }: CallFailed): AttemptEnd =>
-  failed(errorClass, {
-    result: mayHaveArrived ? 'unknown' : 'failure',
-    error: explanations[errorClass],
-    httpStatus: status,
+/** Why no whole answer came, for people; with the system's code where it says what to look at. */
+export const explainFailure = ({ errorClass, cause }: CallFailed): string => {
+  const code = (cause as { code?: unknown } | null | undefined)?.code;
+  const tells = (errorClass === 'unreachable' || errorClass === 'tls') && typeof code === 'string';
+  return tells ? `${explanations[errorClass]} (${code})` : explanations[errorClass];
+};
+
+const endOfFailure = (failure: CallFailed): AttemptEnd =>
+  failed(failure.errorClass, {
+    result: failure.mayHaveArrived ? 'unknown' : 'failure',
+    error: explainFailure(failure),
+    httpStatus: failure.status,
   });
 
 const send = async (

@@ -33,7 +33,12 @@ describe('an answer', () => {
       { code: 'duplicate_transaction', id: 'x' },
       { result: 'success', status: 'success', partnerTransactionId: 'x' },
     ],
-    [409, { error: 'locked' }, { result: 'failure', mayRetry: false, errorClass: 'refused', error: 'locked' }],
+    [
+      409,
+      { error: 'locked' },
+      { result: 'failure', mayRetry: false, errorClass: 'refused', error: 'HTTP 409: locked' },
+    ],
+    [500, { error: 'internal' }, { result: 'failure', errorClass: 'partner_error', error: 'HTTP 500: internal' }],
     [422, { status: 'duplicate' }, { result: 'failure', mayRetry: false, errorClass: 'refused' }],
     [
       200,
@@ -53,7 +58,7 @@ describe('an answer', () => {
   const fault = (code: string) =>
     `<e:Envelope xmlns:e="x"><e:Body><e:Fault><faultcode>e:${code}</faultcode><faultstring>why</faultstring></e:Fault></e:Body></e:Envelope>`;
   test.each([
-    ['Client.validationError', { mayRetry: false, errorClass: 'refused', error: 'why' }],
+    ['Client.validationError', { mayRetry: false, errorClass: 'refused', error: 'HTTP 500: why' }],
     ['Server', { mayRetry: true, errorClass: 'partner_error' }],
     ['Client.authentication', { mayRetry: true, errorClass: 'credentials' }],
     ['InvalidSecurity', { mayRetry: true, errorClass: 'credentials' }],

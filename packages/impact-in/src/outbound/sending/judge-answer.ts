@@ -10,10 +10,13 @@ export type Judged = { end: AttemptEnd; answer: Fields | null };
 
 const retriedStatuses = new Set([408, 425, 429]);
 
+/** The partner's own words with the status they came with. */
+const saidWith = (status: number, reason: string): string => plainText(`HTTP ${status}: ${reason}`);
+
 /** What the status alone says; undefined for one that lets the answer speak. */
 const endOfStatus = (status: number, reason: string | null): AttemptEnd | undefined => {
   const httpStatus = status;
-  const error = reason ?? `the partner answered ${status}`;
+  const error = reason === null ? `the partner answered ${status}` : saidWith(status, reason);
   if (status >= 200 && status < 300) return undefined;
   if (status === 429) return failed('rate_limited', { httpStatus, error });
   if (status >= 500 || retriedStatuses.has(status)) return failed('partner_error', { httpStatus, error });
@@ -62,7 +65,7 @@ const judgeSoap = (api: PartnerApi, { status, body }: HttpAnswer): Judged => {
   const read = readEnvelope(body);
   if (read === undefined) return { end: endOfStatus(status, null) ?? unreadable(status), answer: null };
   if (read.kind === 'response') return { end: endOfFields(api, status, read.fields), answer: read.fields };
-  const error = plainText(read.reason) || plainText(`fault ${read.code}`);
+  const error = saidWith(status, read.reason || `fault ${read.code}`);
   const answer = { fault: read.code, reason: read.reason };
   if (/security|auth/i.test(read.code)) return { end: failed('credentials', { httpStatus: status, error }), answer };
   const isOurs = /client|sender|validation/i.test(read.code);

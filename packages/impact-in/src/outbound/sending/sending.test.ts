@@ -108,7 +108,10 @@ describe('an attempt', () => {
     await stage.hub.db.snapshot(companyId, async (tx) => {
       expect(await findDelivery(tx, id)).toMatchObject({ attempts: 0, status: 'pending' });
       await stage.sendAll();
-      expect(await findSending(tx, stage.hub.breakers, id, Date.now())).toMatchObject({ sending: { partnerTransactionId: null }, attempts: [] });
+      expect(await findSending(tx, stage.hub.breakers, id, Date.now())).toMatchObject({
+        sending: { partnerTransactionId: null },
+        attempts: [],
+      });
     });
     expect(await stage.detail(companyId, id)).toMatchObject({ attempts: 1, attemptLog: [{ result: 'success' }] });
   });
@@ -150,7 +153,7 @@ describe('an attempt', () => {
   );
 
   test.each([
-    ['badRequest400', 'refused', 400, 'the activity is unknown'],
+    ['badRequest400', 'refused', 400, 'HTTP 400: the activity is unknown'],
     ['redirect307', 'redirected', 307, 'the partner answered 307'],
   ] as const)('after %s is the last one', async (fault, errorClass, httpStatus, error) => {
     const connectionId = await stage.connect(companyId, 'benevity');
@@ -166,9 +169,20 @@ describe('an attempt', () => {
     expect(events).toHaveLength(1);
   });
 
+  test('that reached nobody says why', async () => {
+    const connectionId = await stage.connect(companyId, 'goodera-key', { baseUrl: 'http://127.0.0.1:1' });
+    const id = await stage.send(companyId, connectionId);
+    await stage.sendDue();
+    expect(await stage.detail(companyId, id)).toMatchObject({
+      status: 'retrying',
+      lastError: 'the partner could not be reached (ECONNREFUSED)',
+    });
+    await stage.ask(companyId, 'DELETE', `/connections/${connectionId}`);
+  });
+
   test('whose end the database refuses for what the partner wrote ends without it', async () => {
     await stage.hub.owner`alter table impact_in_outbound_attempt
-      add constraint refused check (error is distinct from 'the activity is unknown') not valid`;
+      add constraint refused check (error is distinct from 'HTTP 400: the activity is unknown') not valid`;
     const connectionId = await stage.connect(companyId, 'benevity');
     const id = await stage.send(companyId, connectionId);
     stage.partner.inject('badRequest400');
