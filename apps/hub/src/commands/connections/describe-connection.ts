@@ -1,7 +1,7 @@
 import type { ConnectionView } from '@impact-hub/impact-in';
 import { goodId } from '../hub-api/good-id.ts';
 import type { CommonOptions } from '../hub-api/hub-command.ts';
-import { printFields, printJson, when } from '../hub-api/print.ts';
+import { printFields, printJson, when, whenExactly } from '../hub-api/print.ts';
 import type { Sent } from '../hub-api/sent.ts';
 
 export type Connection = Sent<ConnectionView>;
@@ -11,6 +11,9 @@ export const connectionsPath = '/api/v1/impact-in/connections';
 /** @throws UsageError when it is no id */
 export const pathOfConnection = (id: string, action = ''): string =>
   `${connectionsPath}/${goodId(id, 'connection')}${action}`;
+
+const describeCircuit = ({ state, retryAt }: Connection['circuit']): string =>
+  retryAt === null ? state : `${state}, tried again ${whenExactly(retryAt)}`;
 
 /** A connection for a person or, with `--json`, as the hub says it. */
 export const printConnection = (connection: Connection, { json }: CommonOptions): void => {
@@ -28,13 +31,4 @@ export const printConnection = (connection: Connection, { json }: CommonOptions)
     circuit: describeCircuit(circuit),
     created: when(createdAt),
   });
-};
-
-/** The circuit breaker by its name and, where the hub tells it, its state. */
-const describeCircuit = (circuit: unknown): string => {
-  if (typeof circuit !== 'object' || circuit === null) return String(circuit);
-  return Object.entries(circuit)
-    .filter(([, value]) => value !== null)
-    .map(([name, value]) => `${name} ${String(value)}`)
-    .join(', ');
 };

@@ -23,10 +23,6 @@ type Attempt = {
   nextAttemptAt?: string | null | undefined;
   replayId?: string | null | undefined;
 };
-/** What the list says of outbound deliveries besides. */
-type Row = Delivery & { connectionId?: string | null };
-/** With why nothing is sent just now, where the hub tells. */
-type Sending = NonNullable<Detail['sending']> & { heldBy?: string | null; heldUntil?: string | null };
 
 const path = '/api/v1/impact-in/deliveries';
 
@@ -42,23 +38,11 @@ export const addList = (deliveries: Command, withHub: WithHub): Command =>
     .action((options: ListOptions) =>
       withHub(options, async (hub) => {
         const query = { ...filterOf(options, Date.now()), eventId: options.eventId };
-        const found = await readPages<Row>(hub, path, query, options.limit);
+        const found = await readPages<Delivery>(hub, path, query, options.limit);
         if (options.json === true) return printJson(found);
         if (found.data.length === 0) return note('There is no such delivery.');
         printTable(
-          [
-            'delivery',
-            'received',
-            'direction',
-            'partner',
-            'event',
-            'about',
-            'status',
-            'outcome',
-            'attempts',
-            'connection',
-            'error',
-          ],
+          ['delivery', 'received', 'direction', 'partner', 'event', 'about', 'status', 'outcome', 'attempts', 'error'],
           found.data.map((row) => [
             row.id,
             when(row.receivedAt),
@@ -69,7 +53,6 @@ export const addList = (deliveries: Command, withHub: WithHub): Command =>
             row.status,
             row.outcome,
             row.attempts,
-            row.connectionId,
             row.lastError,
           ]),
         );
@@ -102,14 +85,14 @@ const waits: Readonly<Record<string, string>> = {
 
 const fieldsOfSending = ({ sending }: Detail): Record<string, unknown> => {
   if (sending === null) return {};
-  const { connectionId, transactionId, partnerTransactionId, nextAttemptAt, heldBy, heldUntil } = sending as Sending;
+  const { connectionId, transactionId, partnerTransactionId, nextAttemptAt, heldBy, heldUntil } = sending;
   return {
     connection: connectionId,
     transaction: transactionId,
     "the partner's": partnerTransactionId,
     'next attempt': whenExactly(nextAttemptAt),
-    ...(heldBy === null || heldBy === undefined ? {} : { 'waits because': waits[heldBy] ?? heldBy }),
-    ...(heldUntil === null || heldUntil === undefined ? {} : { 'waits until': whenExactly(heldUntil) }),
+    ...(heldBy === null ? {} : { 'waits because': waits[heldBy] ?? heldBy }),
+    ...(heldUntil === null ? {} : { 'waits until': whenExactly(heldUntil) }),
   };
 };
 
