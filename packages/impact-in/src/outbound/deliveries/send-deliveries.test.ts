@@ -142,3 +142,14 @@ describe('several deliveries', () => {
     });
   });
 });
+
+test('a delivery that reached nobody says why', async () => {
+  const connectionId = await stage.connect(companyId, 'goodera-key', { baseUrl: 'http://127.0.0.1:1' });
+  const id = await stage.send(companyId, connectionId);
+  await stage.sendDue();
+  expect(await stage.detail(companyId, id)).toMatchObject({
+    status: 'retrying',
+    lastError: 'the partner could not be reached (ECONNREFUSED)',
+  });
+  await stage.ask(companyId, 'DELETE', `/connections/${connectionId}`);
+});

@@ -169,17 +169,6 @@ describe('an attempt', () => {
     expect(events).toHaveLength(1);
   });
 
-  test('that reached nobody says why', async () => {
-    const connectionId = await stage.connect(companyId, 'goodera-key', { baseUrl: 'http://127.0.0.1:1' });
-    const id = await stage.send(companyId, connectionId);
-    await stage.sendDue();
-    expect(await stage.detail(companyId, id)).toMatchObject({
-      status: 'retrying',
-      lastError: 'the partner could not be reached (ECONNREFUSED)',
-    });
-    await stage.ask(companyId, 'DELETE', `/connections/${connectionId}`);
-  });
-
   test('whose end the database refuses for what the partner wrote ends without it', async () => {
     await stage.hub.owner`alter table impact_in_outbound_attempt
       add constraint refused check (error is distinct from 'HTTP 400: the activity is unknown') not valid`;
