@@ -42,7 +42,6 @@ export type Webhook = {
 
 export type Acknowledgement = { status: 200 | 202; body: { received: true; receiptId: string; duplicate?: true } };
 
-const retryAfter = (seconds: number): { 'retry-after': string } => ({ 'retry-after': String(seconds) });
 const pausedRetryAfterSeconds = 300;
 
 /** Says where a payload departs from the schema, not what it holds. */
@@ -169,7 +168,7 @@ export const receiveWebhook = async (deps: ReceiveDeps, webhook: Webhook): Promi
   if (sender.endpoint.state === 'paused') {
     keepRejected(deps, webhook, sender.endpoint, 'endpoint_paused');
     answered('paused');
-    throw endpointPaused({ headers: retryAfter(pausedRetryAfterSeconds) });
+    throw endpointPaused({ headers: { 'retry-after': String(pausedRetryAfterSeconds) } });
   }
   const { secretId, otherSecretId } = sender.verified;
   deps.matchedSecrets.note(secretId, arrival.nowMs);

@@ -1,4 +1,4 @@
-import type { MetricsRegistry, Sql } from '@impact-hub/core';
+import { readInTime, type MetricsRegistry, type Sql } from '@impact-hub/core';
 import { Counter, Gauge } from 'prom-client';
 import type { Tally } from './replay.ts';
 
@@ -35,16 +35,9 @@ const readWithinMs = 1_000;
  */
 export const createReplayMetrics = (registry: MetricsRegistry, read: () => Promise<Figures>): ReplayMetrics => {
   const registers = [registry];
-  let reading: Promise<Figures | undefined> | undefined;
-  const readInTime = async (): Promise<Figures | undefined> => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(resolve, readWithinMs, undefined);
-    });
-    return Promise.race([read().catch(() => undefined), late]).finally(() => clearTimeout(timer));
-  };
+  let reading: Promise<Figures | null> | undefined;
   // All figures of one scrape come from one read.
-  const figures = () => (reading ??= readInTime().finally(() => (reading = undefined)));
+  const figures = () => (reading ??= readInTime(read(), readWithinMs).finally(() => (reading = undefined)));
   const items = new Counter({
     name: 'impact_in_replay_items_total',
     help: 'Deliveries replayed by this process, by how that ended.',
@@ -59,7 +52,7 @@ export const createReplayMetrics = (registry: MetricsRegistry, read: () => Promi
     async collect() {
       this.reset();
       const found = await figures();
-      if (found === undefined) return;
+      if (found === null) return;
       for (const state of ['waiting', 'running', 'paused', 'failed'] as const) this.set({ state }, found[state]);
     },
   });
@@ -70,7 +63,7 @@ export const createReplayMetrics = (registry: MetricsRegistry, read: () => Promi
       registers,
       async collect() {
         const found = await figures();
-        this.set((found === undefined ? null : valueOf(found)) ?? Number.NaN);
+        this.set((found === null ? null : valueOf(found)) ?? Number.NaN);
       },
     });
   };

@@ -107,8 +107,8 @@ test('what the events of a call share is redacted once', () => {
   const shared = { message: 'x'.repeat(200_000) };
   const respond = createAnswerRedactor({ status: 400, headers: {}, body: JSON.stringify(shared) }, redact);
   for (let n = 0; n < 100; n += 1) {
-    expect(respond(shared)?.body).toContain('xxx');
-    expect(respond(null)?.body).toContain('xxx');
+    expect(respond(shared)?.body).toContain('x'.repeat(3));
+    expect(respond(null)?.body).toContain('x'.repeat(3));
   }
   expect(characters).toBeLessThan(200_000);
 });
